@@ -1,0 +1,109 @@
+//! The gateway as a process part: built from its parts, served until told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Authenticator;
+use crate::graphql::{self, Schema, Services};
+use crate::health::{Health, Need};
+use crate::live::Live;
+use crate::{Deps, Result, Settings, http};
+
+/// What every handler can reach.
+pub(crate) struct App {
+    pub(crate) schema: Schema,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) live: Live,
+    /// Cancelled when the process is told to stop: streams end, sockets close with 1012.
+    pub(crate) draining: CancellationToken,
+}
+
+/// All doors, not yet open.
+pub struct Gateway {
+    app: Arc<App>,
+    router: Router,
+    health: Health,
+    drain: Duration,
+}
+
+impl Gateway {
+    /// Puts the doors together; registers the checks `store` and `log`.
+    ///
+    /// # Errors
+    /// The token secret is too short.
+    pub fn new(settings: Settings, deps: Deps) -> Result<Self> {
+        let authenticator = Authenticator::new(&settings.auth, deps.keyring.clone())?;
+        let live = Live::new(&deps);
+        let services = Services {
+            commands: deps.commands,
+            keyring: deps.keyring,
+            read_model: deps.read_model,
+            live: live.clone(),
+        };
+        let schema = graphql::schema(services, settings.introspection);
+        let (store, log) = (deps.store, deps.log);
+        deps.health.check("store", Need::Required, move || {
+            let store = store.clone();
+            async move { store.tail_end().await.map(drop).map_err(|_| "the store does not answer".to_owned()) }
+        });
+        deps.health.check("log", Need::Helpful, move || {
+            let log = log.clone();
+            async move { if log.healthy().await { Ok(()) } else { Err("the log does not answer".to_owned()) } }
+        });
+        let app = Arc::new(App { schema, authenticator, live, draining: CancellationToken::new() });
+        let router = http::router(app.clone(), deps.health.clone(), deps.metrics);
+        Ok(Self { app, router, health: deps.health, drain: settings.drain })
+    }
+
+    /// All paths, for tests without a socket; nothing follows the log unless [`serve`](Self::serve) runs.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Serves until `shutdown`, then lets requests in flight end.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<()> {
+        let tail_stop = CancellationToken::new();
+        let live = self.app.live.clone();
+        let tail = tokio::spawn({
+            let stop = tail_stop.clone();
+            async move { live.run(stop).await }
+        });
+        let (health, draining) = (self.health, self.app.draining.clone());
+        let told = shutdown.clone();
+        let stop = async move {
+            told.cancelled().await;
+            health.drain();
+            draining.cancel();
+        };
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY could not be set");
+            }
+        });
+        let server = axum::serve(listener, self.router).with_graceful_shutdown(stop);
+        let deadline = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(self.drain).await;
+        };
+        let served = tokio::select! {
+            served = server => served,
+            () = deadline => {
+                tracing::warn!("requests were still in flight at the end of the drain");
+                Ok(())
+            }
+        };
+        tail_stop.cancel();
+        if let Err(error) = tail.await {
+            tracing::error!(%error, "the log's tail ended badly");
+        }
+        Ok(served?)
+    }
+}
