@@ -6,6 +6,7 @@ use crate::ConversationEvent;
 
 /// What some data turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every value is known; a box would cost each an allocation")]
 pub enum Decoded {
     /// An event that this build knows.
     Known(ConversationEvent),
