@@ -1,0 +1,109 @@
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use events::{Actor, ChunkProduced, ConversationId, EventId, Record};
+
+/// A chunk on its way to the log.
+#[derive(Clone, Debug)]
+pub struct NewChunk {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The conversation's tenant.
+    pub tenant: String,
+    /// The agent.
+    pub actor: Actor,
+    /// First event of the chain of causes.
+    pub correlation: EventId,
+    /// The run's `AgentStarted`.
+    pub causation: EventId,
+    /// `AgentStarted`'s time plus the chunk's delay.
+    pub at: DateTime<Utc>,
+    /// The chunk; its `after` is the last event that its producer knows, which the embedded log raises to what it has delivered.
+    pub data: ChunkProduced,
+}
+
+/// A chunk as the log delivers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The conversation's tenant.
+    pub tenant: String,
+    /// `AgentStarted`'s time plus the chunk's delay.
+    pub at: DateTime<Utc>,
+    /// The chunk.
+    pub data: ChunkProduced,
+}
+
+/// What a [`Tail`](crate::Tail) reads.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// An event, also one of a type that this build does not know.
+    Event(Arc<Record>),
+    /// A piece of an answer.
+    Chunk(Arc<Chunk>),
+}
+
+/// Records of one partition, in order, at most 500.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The partition; 0 on the embedded log.
+    pub partition: i32,
+    /// The checkpoint that must still stand in the database; `None`: there was none.
+    pub previous: Option<String>,
+    /// The checkpoint to put in its place, in the transaction that holds what the records led to.
+    pub next: String,
+    /// The records.
+    pub records: Vec<Received>,
+}
+
+/// What a [`Consumer`](crate::Consumer) reads.
+#[derive(Clone, Debug)]
+pub enum Received {
+    /// An event, also one of a type that this build does not know.
+    Record {
+        /// The event.
+        record: Arc<Record>,
+        /// The trace that it was appended in.
+        traceparent: Option<String>,
+    },
+    /// Something that is no record of ours, or a known type with data of another form: to be put aside with
+    /// [`EventLog::dead_letter`](crate::EventLog::dead_letter), then passed over.
+    Undecodable(DeadLetter),
+}
+
+/// A record that could not be read, as it was, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its key; a conversation id, where it was one of ours.
+    pub key: Option<Vec<u8>>,
+    /// Its value; `None` for a tombstone, and on the embedded log, where the row stays in the store.
+    pub value: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// The topic where it stands; `events` for a row of the store.
+    pub topic: String,
+    /// Its partition there.
+    pub partition: i32,
+    /// Its offset there; the position of a row.
+    pub offset: String,
+    /// What is wrong with it; no content.
+    pub reason: String,
+    /// Who could not read it.
+    pub consumer: String,
+}
+
+/// A topic as the broker has it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TopicDescription {
+    /// Its name.
+    pub name: String,
+    /// Whether it is there at all.
+    pub exists: bool,
+    /// How many partitions it has.
+    pub partitions: usize,
+    /// On how many brokers each of them lies.
+    pub replication: usize,
+    /// `retention.ms`; `None` where the broker does not tell.
+    pub retention_ms: Option<i64>,
+}
