@@ -72,6 +72,32 @@ pub enum Received {
     Undecodable(DeadLetter),
 }
 
+impl Received {
+    /// The record, unless its type is known and its data is of another form.
+    pub(crate) fn of_record(
+        record: Record,
+        traceparent: Option<String>,
+        letter: impl FnOnce(&Record, String) -> DeadLetter,
+    ) -> Self {
+        match record.event() {
+            Ok(_) => Self::Record { record: Arc::new(record), traceparent },
+            Err(error) => {
+                let detail = std::error::Error::source(&error).map(|error| without_content(&error.to_string()).to_owned());
+                let reason = format!("the data is not that of {}: {}", record.kind, detail.unwrap_or_default());
+                Self::Undecodable(letter(&record, reason))
+            }
+        }
+    }
+}
+
+/// What a JSON reader complains about, without the value that it quotes: reasons are logged and shown.
+pub(crate) fn without_content(complaint: &str) -> &str {
+    if complaint.starts_with("missing field") {
+        return complaint;
+    }
+    complaint.split([':', '`', '"']).next().unwrap_or_default().trim_end()
+}
+
 /// A record that could not be read, as it was, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -106,4 +132,16 @@ pub struct TopicDescription {
     pub replication: usize,
     /// `retention.ms`; `None` where the broker does not tell.
     pub retention_ms: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_content;
+
+    #[test]
+    fn a_reason_quotes_no_value() {
+        assert_eq!(without_content("missing field `run`"), "missing field `run`");
+        assert_eq!(without_content("invalid type: string \"a secret\", expected u32"), "invalid type");
+        assert_eq!(without_content("unknown variant `a secret`, expected `text`"), "unknown variant");
+    }
 }

@@ -6,6 +6,7 @@
 
 mod embedded;
 mod error;
+mod follow;
 mod item;
 mod kafka;
 mod reader;
@@ -94,7 +95,7 @@ impl EventLog {
     /// The client cannot be made.
     pub async fn read(&self, from_beginning: bool) -> Result<Tail> {
         match self {
-            Self::Embedded(log) => log.read(from_beginning).await,
+            Self::Embedded(log) => Ok(log.read(from_beginning)),
             Self::Kafka(log) => log.read(from_beginning).await,
         }
     }
@@ -122,7 +123,7 @@ impl EventLog {
         since: DateTime<Utc>,
     ) -> Result<Vec<Arc<Chunk>>> {
         match self {
-            Self::Embedded(log) => Ok(log.chunks_of(message)),
+            Self::Embedded(log) => Ok(log.chunks_of(conversation, message)),
             Self::Kafka(log) => log.chunks_of(conversation, message, since).await,
         }
     }
