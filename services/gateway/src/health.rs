@@ -13,7 +13,9 @@ use axum::{Json, Router};
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// How long a check may take, and how long its answer stands.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
@@ -128,6 +130,19 @@ pub fn router(health: Health, metrics: Option<PrometheusHandle>) -> Router {
         Some(handle) => router.route("/metrics", get(async move || metrics_text(&handle))),
         None => router,
     }
+}
+
+/// Serves [`router`] alone, for a process without the gateway role, until `shutdown`.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(
+    listener: TcpListener,
+    health: Health,
+    metrics: Option<PrometheusHandle>,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(health, metrics)).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 async fn livez() -> Response {
