@@ -1,0 +1,24 @@
+//! The names of the rules, as clients see them in `errors[].code`.
+
+/// The conversation takes no more of this.
+pub const CONVERSATION_ARCHIVED: &str = "CONVERSATION_ARCHIVED";
+/// A title is over its limit.
+pub const TITLE_TOO_LONG: &str = "TITLE_TOO_LONG";
+/// No agent has this name.
+pub const UNKNOWN_AGENT: &str = "UNKNOWN_AGENT";
+/// Clients may not choose this model.
+pub const MODEL_NOT_ALLOWED: &str = "MODEL_NOT_ALLOWED";
+/// A turn runs, or a message waits for one; turns run one at a time.
+pub const TURN_RUNNING: &str = "TURN_RUNNING";
+/// The person takes part already.
+pub const ALREADY_PARTICIPANT: &str = "ALREADY_PARTICIPANT";
+/// The person does not take part.
+pub const NOT_A_PARTICIPANT: &str = "NOT_A_PARTICIPANT";
+/// Nobody would be left.
+pub const LAST_PARTICIPANT: &str = "LAST_PARTICIPANT";
+/// Internal: this message's turn runs already.
+pub const TURN_ALREADY_STARTED: &str = "TURN_ALREADY_STARTED";
+/// Internal: the message waits for no turn: it had one, or needs none.
+pub const NOT_WAITING: &str = "NOT_WAITING";
+/// Internal: a plan without a run would never end.
+pub const EMPTY_PLAN: &str = "EMPTY_PLAN";
