@@ -1,0 +1,63 @@
+use cqrs_es::persist::PersistenceError;
+use events::{ConversationId, Kind, Sequence};
+
+/// What this crate's functions answer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The sequence or the idempotency key is taken; which of them, a look for the key tells.
+    #[error("the stream has grown, or the idempotency key was used")]
+    Conflict,
+    /// What was to be appended is not one piece of one stream.
+    #[error("events to append must be of one stream, with contiguous sequences below 2^31")]
+    NotContiguous,
+    /// A stored row cannot be read as the record it must be.
+    #[error("event {sequence} of {stream} cannot be read: {reason}")]
+    Unreadable {
+        /// The stream.
+        stream: ConversationId,
+        /// Place in the stream.
+        sequence: Sequence,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database said no, or nothing.
+    #[error(transparent)]
+    Database(#[from] database::Error),
+    /// A repository failed before it reached the database.
+    #[error("the repository failed: {0}")]
+    Repository(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// What the failure means to whoever asked.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Conflict => Kind::Conflict,
+            Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
+            Self::NotContiguous | Self::Unreadable { .. } | Self::Database(_) | Self::Repository(_) => Kind::Internal,
+        }
+    }
+}
+
+impl From<PersistenceError> for Error {
+    /// The repositories box the driver's errors and recognise a part of the conflicts only: the driver's own word counts.
+    fn from(error: PersistenceError) -> Self {
+        let cause = match error {
+            PersistenceError::OptimisticLockError => return Self::Conflict,
+            PersistenceError::ConnectionError(cause)
+            | PersistenceError::DeserializationError(cause)
+            | PersistenceError::UnknownError(cause) => cause,
+        };
+        match cause.downcast::<sqlx::Error>() {
+            Ok(error) => match database::Error::from(*error) {
+                error if error.is_unique_violation() => Self::Conflict,
+                error => Self::Database(error),
+            },
+            Err(cause) => Self::Repository(cause),
+        }
+    }
+}

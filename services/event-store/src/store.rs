@@ -1,0 +1,38 @@
+use std::sync::Arc;
+
+use database::Database;
+use tokio::sync::watch;
+
+use crate::Result;
+use crate::append::Appender;
+
+/// The events of all conversations, in one database. Cheap to clone.
+#[derive(Clone)]
+pub struct EventStore {
+    database: Database,
+    pub(crate) appender: Arc<Appender>,
+    pub(crate) appended: watch::Sender<u64>,
+}
+
+impl EventStore {
+    /// Over a migrated database.
+    ///
+    /// # Errors
+    /// None today; opening may come to look at the database.
+    pub async fn new(database: Database) -> Result<Self> {
+        let appender = Arc::new(Appender::new(&database));
+        Ok(Self { database, appender, appended: watch::Sender::new(0) })
+    }
+
+    /// The database it lives in, for rows that belong into one transaction with a checkpoint.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Changes after each append of this process. Appends of other processes don't show: a reader of the tail also polls.
+    #[must_use]
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.appended.subscribe()
+    }
+}
