@@ -1,5 +1,10 @@
 //! Live updates.
 
+mod cut;
+mod item;
+mod merge;
+mod start;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::Deps;

@@ -1,0 +1,100 @@
+//! Events and chunks on their way to subscribers: shared by all of them, decoded and opened once.
+
+use std::sync::Arc;
+
+use event_log::Chunk;
+use events::{ConversationEvent, Decoded, MessageId, Record, RunId, Sealed, Sequence};
+use tokio::sync::OnceCell;
+
+use super::cut::Cut;
+
+/// An event and what was found out about it.
+pub(super) struct LiveEvent {
+    pub(super) record: Arc<Record>,
+    /// `None`: of a type that this build does not know, or not readable. It counts, and is not shown.
+    pub(super) event: Option<ConversationEvent>,
+    /// Its texts, opened for the first subscriber that it reaches.
+    pub(super) texts: OnceCell<Texts>,
+}
+
+/// The opened texts of an event. `None`: the key is destroyed, or there is no such text.
+#[derive(Default)]
+pub(super) struct Texts {
+    /// The text or the title.
+    pub(super) text: Option<Arc<str>>,
+    /// Why a message or a turn failed.
+    pub(super) reason: Option<Arc<str>>,
+    /// The chunks of a message that ended here.
+    pub(super) cut: Arc<Cut>,
+}
+
+/// A chunk from the log and its text.
+pub(super) struct LiveChunk {
+    pub(super) chunk: Arc<Chunk>,
+    /// Its delta, opened for the first subscriber that it reaches; `None` inside: the key is destroyed.
+    pub(super) text: OnceCell<Option<Arc<str>>>,
+}
+
+/// What comes by.
+#[derive(Clone)]
+pub(super) enum Live {
+    Event(Arc<LiveEvent>),
+    Chunk(Arc<LiveChunk>),
+}
+
+/// The end of a message, whichever it was.
+pub(super) struct End<'e> {
+    pub(super) message: MessageId,
+    pub(super) run: RunId,
+    pub(super) started: Sequence,
+    pub(super) text: &'e Sealed,
+    pub(super) reasoning: Option<&'e Sealed>,
+    pub(super) chunks: &'e Sealed,
+}
+
+impl LiveEvent {
+    pub(super) fn new(record: Arc<Record>) -> Arc<Self> {
+        let event = match record.event() {
+            Ok(Decoded::Known(event)) => Some(event),
+            Ok(Decoded::Unknown) => None,
+            Err(error) => {
+                tracing::error!(%error, conversation = %record.subject, sequence = record.sequence, "an event is not readable");
+                None
+            }
+        };
+        Arc::new(Self { record, event, texts: OnceCell::new() })
+    }
+
+    pub(super) fn sequence(&self) -> Sequence {
+        self.record.sequence
+    }
+
+    /// The message that ends here.
+    pub(super) fn end(&self) -> Option<End<'_>> {
+        match self.event.as_ref()? {
+            ConversationEvent::MessageCompleted(end) => Some(End {
+                message: end.message,
+                run: end.run,
+                started: end.started,
+                text: &end.text,
+                reasoning: end.reasoning.as_ref(),
+                chunks: &end.chunks,
+            }),
+            ConversationEvent::MessageFailed(end) => Some(End {
+                message: end.message,
+                run: end.run,
+                started: end.started,
+                text: &end.text,
+                reasoning: end.reasoning.as_ref(),
+                chunks: &end.chunks,
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl LiveChunk {
+    pub(super) fn new(chunk: Arc<Chunk>) -> Arc<Self> {
+        Arc::new(Self { chunk, text: OnceCell::new() })
+    }
+}

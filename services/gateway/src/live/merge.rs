@@ -1,0 +1,285 @@
+//! Events and chunks put in order, whatever way and order they come in: pure, so it is the same for ring, fill and replay.
+//!
+//! An event is delivered at its sequence. A chunk is delivered when its `AgentStarted` was, its epoch is the message's highest,
+//! its index is the next and the event that it came after was delivered. Before the end of a message is delivered, its
+//! remaining chunks are, cut from the end's own record. Everything else is held, or was delivered before and is dropped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use events::event::AgentStarted;
+use events::{ChunkKind, ConversationEvent, Cursor, MessageId, OpenMessage, RunId, Sequence};
+
+use super::cut::{Cut, Cutting};
+use super::item::{LiveChunk, LiveEvent};
+
+/// More than this is not held: a refill brings what was dropped.
+const HELD_EVENTS: usize = 16;
+const HELD_CHUNKS: usize = 512;
+
+/// One reader's place and what it holds back.
+pub(super) struct Merge {
+    sequence: Sequence,
+    /// The messages in flight at this place, by `started`.
+    open: Vec<Open>,
+    events: BTreeMap<Sequence, Arc<LiveEvent>>,
+    /// Chunks of epochs whose `AgentStarted` has not come by yet.
+    early: Vec<Arc<LiveChunk>>,
+    chunks: bool,
+}
+
+/// A message in flight.
+pub(super) struct Open {
+    pub(super) started: Sequence,
+    pub(super) message: MessageId,
+    pub(super) run: RunId,
+    pub(super) epoch: u32,
+    /// When its `AgentStarted` happened.
+    pub(super) at: DateTime<Utc>,
+    /// Index of the next chunk.
+    pub(super) next: u32,
+    /// Chunks from before this event are passed over, until something is delivered: the cursor did not name the message.
+    pub(super) floor: Sequence,
+    source: Source,
+}
+
+/// Where a message's chunks come from.
+enum Source {
+    /// From the log, as they come.
+    Log(BTreeMap<u32, Arc<LiveChunk>>),
+    /// It has ended: from its record.
+    Record(Cutting),
+}
+
+/// What is the reader's next.
+pub(super) enum Step {
+    Event(Arc<LiveEvent>),
+    Chunk(Piece),
+    /// This end of a message is next, and its chunks are wanted before it: [`Merge::supply`] them.
+    Cut(Arc<LiveEvent>),
+    /// An event is missing.
+    Gap,
+    /// Nothing.
+    Wait,
+}
+
+/// A chunk in its place.
+#[derive(Clone)]
+pub(super) struct Piece {
+    pub(super) message: MessageId,
+    pub(super) run: RunId,
+    pub(super) epoch: u32,
+    pub(super) index: u32,
+    pub(super) kind: ChunkKind,
+    pub(super) at: DateTime<Utc>,
+    pub(super) delta: Delta,
+}
+
+#[derive(Clone)]
+pub(super) enum Delta {
+    Sealed(Arc<LiveChunk>),
+    Plain(String),
+}
+
+impl Open {
+    pub(super) fn new(record: &events::Record, event: &AgentStarted) -> Self {
+        Self {
+            started: record.sequence,
+            message: event.message,
+            run: event.run,
+            epoch: event.epoch,
+            at: record.time,
+            next: 0,
+            floor: 0,
+            source: Source::Log(BTreeMap::new()),
+        }
+    }
+
+    /// `after` and delay of the next chunk, if it is there.
+    fn peek(&self) -> Option<(Sequence, u64)> {
+        match &self.source {
+            Source::Log(ahead) => ahead.get(&self.next).map(|live| (live.chunk.data.after, live.chunk.data.delay_ms)),
+            Source::Record(cutting) => cutting.peek().map(|span| (span.after, span.delay_ms)),
+        }
+    }
+
+    fn take(&mut self) -> Option<Piece> {
+        let (kind, delay, delta) = match &mut self.source {
+            Source::Log(ahead) => {
+                let live = ahead.remove(&self.next)?;
+                (live.chunk.data.kind, live.chunk.data.delay_ms, Delta::Sealed(live))
+            }
+            Source::Record(cutting) => {
+                let (span, delta) = cutting.take()?;
+                (span.kind, span.delay_ms, Delta::Plain(delta))
+            }
+        };
+        let (message, run, epoch, index) = (self.message, self.run, self.epoch, self.next);
+        self.next += 1;
+        Some(Piece { message, run, epoch, index, kind, at: self.at + Duration::from_millis(delay), delta })
+    }
+
+    fn pass_over_the_past(&mut self) {
+        while self.peek().is_some_and(|(after, _)| after < self.floor) {
+            self.take();
+        }
+    }
+
+    fn hold(&mut self, live: Arc<LiveChunk>) {
+        if let Source::Log(ahead) = &mut self.source
+            && live.chunk.data.epoch == self.epoch
+            && live.chunk.data.index >= self.next
+        {
+            ahead.insert(live.chunk.data.index, live);
+        }
+    }
+}
+
+impl Merge {
+    /// A reader just after the event `sequence`, where these messages are in flight.
+    pub(super) fn new(sequence: Sequence, mut open: Vec<Open>, chunks: bool) -> Self {
+        open.sort_by_key(|open| open.started);
+        Self { sequence, open, events: BTreeMap::new(), early: Vec::new(), chunks }
+    }
+
+    /// The last event delivered.
+    pub(super) fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// The messages in flight.
+    pub(super) fn open(&self) -> &[Open] {
+        &self.open
+    }
+
+    /// The reader's place.
+    pub(super) fn cursor(&self) -> Cursor {
+        let open = self.open.iter().map(|open| OpenMessage { started: open.started, chunks: open.next });
+        Cursor { sequence: self.sequence, open: open.collect() }
+    }
+
+    /// Whether something is held: if that lasts, something was missed.
+    pub(super) fn holds(&self) -> bool {
+        let ahead = |open: &Open| matches!(&open.source, Source::Log(ahead) if !ahead.is_empty());
+        !self.events.is_empty() || !self.early.is_empty() || self.open.iter().any(ahead)
+    }
+
+    /// Lets go of everything held: a refill brings it again.
+    pub(super) fn forget(&mut self) {
+        self.events.clear();
+        self.early.clear();
+        for open in &mut self.open {
+            if let Source::Log(ahead) = &mut open.source {
+                ahead.clear();
+            }
+        }
+    }
+
+    /// An event came by.
+    pub(super) fn event(&mut self, event: Arc<LiveEvent>) {
+        let new = event.sequence() > self.sequence;
+        if new && (self.events.len() < HELD_EVENTS || event.sequence() == self.sequence + 1) {
+            self.events.insert(event.sequence(), event);
+        }
+    }
+
+    /// A chunk came by.
+    pub(super) fn chunk(&mut self, live: Arc<LiveChunk>) {
+        let full = |open: &Open| matches!(&open.source, Source::Log(ahead) if ahead.len() >= HELD_CHUNKS);
+        if self.early.len() >= HELD_CHUNKS || self.open.iter().any(full) {
+            return;
+        }
+        let chunk = &live.chunk.data;
+        match self.open.iter_mut().find(|open| open.message == chunk.message && open.epoch >= chunk.epoch) {
+            Some(open) if self.chunks => open.hold(live),
+            None if self.chunks && chunk.after > self.sequence => self.early.push(live),
+            // Its AgentStarted lies before `after` and was delivered long ago: the message has ended or the epoch was superseded.
+            _ => {}
+        }
+    }
+
+    /// All the chunks that the log has of a message in flight.
+    pub(super) fn from_log(&mut self, message: MessageId, chunks: impl IntoIterator<Item = Arc<LiveChunk>>) {
+        if let Some(open) = self.open.iter_mut().find(|open| open.message == message && self.chunks) {
+            chunks.into_iter().for_each(|live| open.hold(live));
+        }
+    }
+
+    /// All the chunks of a message that has ended; `started` says of which epoch.
+    pub(super) fn supply(&mut self, started: Sequence, cut: Arc<Cut>) {
+        if let Some(open) = self.open.iter_mut().find(|open| open.started == started) {
+            open.source = Source::Record(Cutting::new(cut, open.next));
+        }
+    }
+
+    /// Takes what is next; the reader's place is then just after it.
+    pub(super) fn step(&mut self) -> Step {
+        if let Some(piece) = self.ready_chunk() {
+            return Step::Chunk(piece);
+        }
+        let Some((&sequence, event)) = self.events.first_key_value() else { return Step::Wait };
+        if sequence != self.sequence + 1 {
+            return Step::Gap;
+        }
+        if self.chunks
+            && let Some(end) = event.end()
+            && let Some(open) = self.open.iter_mut().find(|open| open.message == end.message)
+        {
+            let Source::Record(_) = open.source else {
+                return Step::Cut(event.clone());
+            };
+            if let Some(piece) = open.take() {
+                self.settle();
+                return Step::Chunk(piece);
+            }
+        }
+        let event = event.clone();
+        self.events.remove(&sequence);
+        self.deliver(&event);
+        Step::Event(event)
+    }
+
+    /// The earliest chunk whose turn it is.
+    fn ready_chunk(&mut self) -> Option<Piece> {
+        let sequence = self.sequence;
+        self.open.iter_mut().for_each(Open::pass_over_the_past);
+        let ready = self.open.iter_mut().filter_map(|open| {
+            let (after, delay) = open.peek()?;
+            (after <= sequence).then(|| (open.at + Duration::from_millis(delay), open))
+        });
+        let piece = ready.min_by_key(|(at, open)| (*at, open.started)).and_then(|(_, open)| open.take())?;
+        self.settle();
+        Some(piece)
+    }
+
+    /// From the first delivery on the cursor names every message in flight.
+    fn settle(&mut self) {
+        self.open.iter_mut().for_each(|open| open.floor = 0);
+    }
+
+    fn deliver(&mut self, event: &LiveEvent) {
+        self.sequence = event.sequence();
+        self.settle();
+        match &event.event {
+            Some(ConversationEvent::AgentStarted(started)) => {
+                self.open.retain(|open| open.message != started.message);
+                let mut open = Open::new(&event.record, started);
+                let (mine, others) = self.early.drain(..).partition(|live| live.chunk.data.message == started.message);
+                self.early = others;
+                Vec::into_iter(mine).for_each(|live| open.hold(live));
+                self.open.push(open);
+            }
+            _ => {
+                if let Some(end) = event.end() {
+                    self.open.retain(|open| open.message != end.message);
+                }
+            }
+        }
+        self.early.retain(|live| live.chunk.data.after > event.record.sequence);
+    }
+}
+
+#[cfg(test)]
+mod tests;

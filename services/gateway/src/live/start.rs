@@ -1,0 +1,36 @@
+//! Which messages are in flight at a cursor.
+
+use std::sync::Arc;
+
+use events::{ConversationEvent, Cursor};
+
+use super::item::LiveEvent;
+use super::merge::Open;
+
+/// Whether a search backwards for messages in flight may end at this event: one turn runs at a time, and its runs within it.
+pub(super) fn bounds_a_turn(event: &LiveEvent) -> bool {
+    use ConversationEvent::{ConversationStarted, TurnCompleted, TurnFailed, TurnStarted};
+    matches!(&event.event, Some(ConversationStarted(_) | TurnStarted(_) | TurnCompleted(_) | TurnFailed(_)))
+}
+
+/// The messages in flight just after the last of these events, which reach back to a turn's bound; each with its place in `cursor`.
+///
+/// One that the cursor does not name continues with the chunks that came after the cursor's event or later.
+pub(super) fn open_at<'e>(history: impl IntoIterator<Item = &'e Arc<LiveEvent>>, cursor: &Cursor) -> Vec<Open> {
+    let mut open: Vec<Open> = Vec::new();
+    for event in history {
+        if let Some(ConversationEvent::AgentStarted(started)) = &event.event {
+            open.retain(|open| open.message != started.message);
+            open.push(Open::new(&event.record, started));
+        } else if let Some(end) = event.end() {
+            open.retain(|open| open.message != end.message);
+        }
+    }
+    for open in &mut open {
+        match cursor.open.iter().find(|named| named.started == open.started) {
+            Some(named) => open.next = named.chunks,
+            None => open.floor = cursor.sequence,
+        }
+    }
+    open
+}
