@@ -56,3 +56,39 @@ impl FailRun {
         Ok(events)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::fixtures::{claimed, facts, fail, failed, given, refusal, sent, started, turn_failed, turn_of};
+
+    fn planned() -> Vec<events::ConversationEvent> {
+        [started(), sent(1)].into_iter().chain(turn_of(1)).collect()
+    }
+
+    #[test]
+    fn message_run_and_turn_fail_together() {
+        let [message, run] = failed(1, 1, 5);
+        let expected = facts([message, run, turn_failed(1)]);
+        given(planned()).and(facts([claimed(1, 1)])).when(fail(1, 1).into()).then_expect_events(expected);
+    }
+
+    #[test]
+    fn a_run_that_no_worker_could_begin_fails_with_epoch_0() {
+        let [message, run] = failed(1, 0, 0);
+        let expected = facts([message, run, turn_failed(1)]);
+        given(planned()).when(fail(1, 0).into()).then_expect_events(expected);
+    }
+
+    #[test]
+    fn an_old_attempt_is_refused() {
+        let running = || given(planned()).and(facts([claimed(1, 1)]));
+        assert_eq!(refusal(running().when(fail(1, 0).into())), "STALE");
+        assert_eq!(refusal(running().and(facts([claimed(1, 2)])).when(fail(1, 1).into())), "STALE");
+    }
+
+    #[test]
+    fn nothing_fails_twice() {
+        let ended = given(planned()).and(facts(failed(1, 0, 0))).and(facts([turn_failed(1)]));
+        assert_eq!(refusal(ended.when(fail(1, 0).into())), "STALE");
+    }
+}

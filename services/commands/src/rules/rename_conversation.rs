@@ -28,3 +28,38 @@ impl RenameConversation {
         Ok(vec![ConversationRenamed { title: self.title.clone() }.into()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::code;
+    use super::*;
+    use crate::tests::fixtures::{STARTER, STRANGER, archived, facts, given, person, refusal, sealed, started};
+
+    fn rename(by: u128, title_chars: usize) -> RenameConversation {
+        RenameConversation { by: person(by), title: sealed("title"), title_chars }
+    }
+
+    #[test]
+    fn a_participant_renames_also_to_the_same_title() {
+        let renamed = || ConversationRenamed { title: sealed("title") }.into();
+        given([started()]).when(rename(STARTER, 5).into()).then_expect_events(facts([renamed()]));
+        given([started(), renamed()]).when(rename(STARTER, 5).into()).then_expect_events(facts([renamed()]));
+    }
+
+    #[test]
+    fn a_title_over_its_limit_is_refused() {
+        assert_eq!(refusal(given([started()]).when(rename(STARTER, 201).into())), code::TITLE_TOO_LONG);
+    }
+
+    #[test]
+    fn an_archived_conversation_keeps_its_title() {
+        let answer = given([started(), archived()]).when(rename(STARTER, 5).into());
+        assert_eq!(refusal(answer), code::CONVERSATION_ARCHIVED);
+    }
+
+    #[test]
+    fn to_a_stranger_there_is_no_conversation() {
+        assert_eq!(refusal(given([started()]).when(rename(STRANGER, 201).into())), "NOT_FOUND");
+        assert_eq!(refusal(given([]).when(rename(STARTER, 5).into())), "NOT_FOUND");
+    }
+}

@@ -47,3 +47,41 @@ impl SendMessage {
         Ok(events)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::code;
+    use super::*;
+    use crate::tests::fixtures::{
+        GUEST, STARTER, STRANGER, added, archived, facts, given, refusal, removed, send, sent,
+    };
+    use crate::tests::fixtures::{sent_by, start, started, turn_of};
+
+    #[test]
+    fn a_participant_says_something_also_while_a_turn_runs() {
+        given([started()]).when(send(STARTER, 1).into()).then_expect_events(facts([sent(1)]));
+        let [begun, planned] = turn_of(1);
+        let running = given([started(), added(GUEST), sent(1), begun, planned]);
+        running.when(send(GUEST, 2).into()).then_expect_events(facts([sent_by(GUEST, 2)]));
+    }
+
+    #[test]
+    fn a_message_can_begin_a_conversation() {
+        let first = SendMessage { start: Some(start()), ..send(STARTER, 1) };
+        given([]).when(first.into()).then_expect_events(facts([started(), sent(1)]));
+    }
+
+    #[test]
+    fn an_archived_conversation_takes_no_message() {
+        let answer = given([started(), archived()]).when(send(STARTER, 1).into());
+        assert_eq!(refusal(answer), code::CONVERSATION_ARCHIVED);
+    }
+
+    #[test]
+    fn to_who_does_not_take_part_there_is_no_conversation() {
+        assert_eq!(refusal(given([started()]).when(send(STRANGER, 1).into())), "NOT_FOUND");
+        let left = given([started(), added(GUEST), removed(GUEST)]);
+        assert_eq!(refusal(left.when(send(GUEST, 1).into())), "NOT_FOUND");
+        assert_eq!(refusal(given([]).when(send(STARTER, 1).into())), "NOT_FOUND");
+    }
+}

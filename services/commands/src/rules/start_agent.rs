@@ -55,3 +55,66 @@ impl StartAgent {
         Ok(vec![TurnStarted { turn: self.turn, message: None, person: self.by }.into(), planned.into()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixtures::{STARTER, STRANGER, archived, facts, given, person, planned, refusal, sealed, sent};
+    use crate::tests::fixtures::{start_agent, started, started_with, turn, turn_completed, turn_of};
+
+    fn begun(number: u128) -> events::ConversationEvent {
+        TurnStarted { turn: turn(number), message: None, person: person(STARTER) }.into()
+    }
+
+    #[test]
+    fn an_agent_runs_without_a_message() {
+        let expected = facts([begun(1), planned(1, &[1])]);
+        given([started_with(&[])]).when(start_agent(1).into()).then_expect_events(expected);
+    }
+
+    #[test]
+    fn model_and_instructions_are_in_the_plan() {
+        let command = StartAgent {
+            model: Some("openai/gpt-4o-mini".into()),
+            instructions: Some(sealed("be brief")),
+            ..start_agent(1)
+        };
+        let events = given([started()]).when(command.into()).inspect_result().expect("accepted");
+        let Some(events::ConversationEvent::TurnPlanned(plan)) = &events[1].0 else { panic!("{events:?}") };
+        assert_eq!(plan.runs[0].model.as_deref(), Some("openai/gpt-4o-mini"));
+        assert_eq!(plan.runs[0].instructions, Some(sealed("be brief")));
+    }
+
+    #[test]
+    fn turns_run_one_at_a_time_and_waiting_messages_come_first() {
+        let waiting = given([started(), sent(1)]);
+        assert_eq!(refusal(waiting.when(start_agent(2).into())), code::TURN_RUNNING);
+        let [answered, plan] = turn_of(1);
+        let running = given([started(), sent(1), answered.clone(), plan.clone()]);
+        assert_eq!(refusal(running.when(start_agent(2).into())), code::TURN_RUNNING);
+        let ended = given([started(), sent(1), answered, plan, turn_completed(1)]);
+        ended.when(start_agent(2).into()).then_expect_events(facts([begun(2), planned(2, &[2])]));
+    }
+
+    #[test]
+    fn a_message_that_nobody_answers_holds_no_agent_up() {
+        let expected = facts([begun(2), planned(2, &[2])]);
+        given([started_with(&[]), sent(1)]).when(start_agent(2).into()).then_expect_events(expected);
+    }
+
+    #[test]
+    fn agent_and_model_must_be_known() {
+        let unknown = StartAgent { agent_known: false, ..start_agent(1) };
+        assert_eq!(refusal(given([started()]).when(unknown.into())), code::UNKNOWN_AGENT);
+        let forbidden = StartAgent { model: Some("m".into()), model_allowed: false, ..start_agent(1) };
+        assert_eq!(refusal(given([started()]).when(forbidden.into())), code::MODEL_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn not_in_an_archived_conversation_nor_for_a_stranger() {
+        let answer = given([started(), archived()]).when(start_agent(1).into());
+        assert_eq!(refusal(answer), code::CONVERSATION_ARCHIVED);
+        let stranger = StartAgent { by: person(STRANGER), agent_known: false, ..start_agent(1) };
+        assert_eq!(refusal(given([started()]).when(stranger.into())), "NOT_FOUND");
+    }
+}

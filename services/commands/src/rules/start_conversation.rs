@@ -47,3 +47,36 @@ impl StartConversation {
         only_short_titles(self.title_chars)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::code;
+    use super::*;
+    use crate::tests::fixtures::{facts, given, refusal, start, started, started_with};
+
+    #[test]
+    fn a_conversation_begins_with_its_starter_and_its_agents() {
+        given([]).when(start().into()).then_expect_events(facts([started()]));
+        let alone = StartConversation { agents: Vec::new(), ..start() };
+        given([]).when(alone.into()).then_expect_events(facts([started_with(&[])]));
+    }
+
+    #[test]
+    fn an_agent_that_the_catalog_does_not_have_is_refused() {
+        let unknown = StartConversation { unknown_agent: Some("oracle".into()), ..start() };
+        assert_eq!(refusal(given([]).when(unknown.into())), code::UNKNOWN_AGENT);
+    }
+
+    #[test]
+    fn a_title_has_200_characters_at_most() {
+        let fits = StartConversation { title_chars: 200, ..start() };
+        given([]).when(fits.into()).then_expect_events(facts([started()]));
+        let long = StartConversation { title_chars: 201, ..start() };
+        assert_eq!(refusal(given([]).when(long.into())), code::TITLE_TOO_LONG);
+    }
+
+    #[test]
+    fn a_conversation_begins_once() {
+        assert_eq!(refusal(given([started()]).when(start().into())), "NOT_FOUND");
+    }
+}

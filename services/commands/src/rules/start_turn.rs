@@ -39,3 +39,52 @@ impl StartTurn {
         Ok(vec![started.into(), planned.into()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixtures::{archived, facts, given, refusal, sent, start_turn, started, started_with};
+    use crate::tests::fixtures::{turn_completed, turn_of};
+
+    #[test]
+    fn the_message_that_waits_gets_its_turn() {
+        given([started(), sent(1)]).when(start_turn(1).into()).then_expect_events(facts(turn_of(1)));
+    }
+
+    #[test]
+    fn a_message_that_was_accepted_is_answered_also_in_an_archived_conversation() {
+        given([started(), sent(1), archived()]).when(start_turn(1).into()).then_expect_events(facts(turn_of(1)));
+    }
+
+    #[test]
+    fn another_worker_may_have_started_it() {
+        let [begun, planned] = turn_of(1);
+        let running = given([started(), sent(1), begun.clone(), planned.clone()]);
+        assert_eq!(refusal(running.when(start_turn(1).into())), code::TURN_ALREADY_STARTED);
+        let ended = given([started(), sent(1), begun, planned, turn_completed(1)]);
+        assert_eq!(refusal(ended.when(start_turn(1).into())), code::NOT_WAITING);
+    }
+
+    #[test]
+    fn messages_are_answered_one_after_the_other() {
+        let waiting = given([started(), sent(1), sent(2)]);
+        assert_eq!(refusal(waiting.when(start_turn(2).into())), code::TURN_RUNNING);
+        let [begun, planned] = turn_of(1);
+        let running = given([started(), sent(1), sent(2), begun.clone(), planned.clone()]);
+        assert_eq!(refusal(running.when(start_turn(2).into())), code::TURN_RUNNING);
+        let ended = given([started(), sent(1), sent(2), begun, planned, turn_completed(1)]);
+        ended.when(start_turn(2).into()).then_expect_events(facts(turn_of(2)));
+    }
+
+    #[test]
+    fn where_nobody_answers_no_message_waits() {
+        let answer = given([started_with(&[]), sent(1)]).when(start_turn(1).into());
+        assert_eq!(refusal(answer), code::NOT_WAITING);
+    }
+
+    #[test]
+    fn a_plan_has_a_run() {
+        let empty = StartTurn { runs: Vec::new(), ..start_turn(1) };
+        assert_eq!(refusal(given([started(), sent(1)]).when(empty.into())), code::EMPTY_PLAN);
+    }
+}
