@@ -115,8 +115,8 @@ async fn pump(mut follow: Follow, delivery: Arc<Mutex<Delivery>>) {
 fn deliver(delivery: &mut Delivery, row: TailRow) {
     let position = position(&row);
     match row {
-        Ok(tailed) => delivery.deliver(position, tailed.record),
-        Err(undecodable) => {
+        TailRow::Event(tailed) => delivery.deliver(position, tailed.record),
+        TailRow::Undecodable(undecodable) => {
             metrics::counter!("loquent_log_undecodable_total", "consumer" => "tail").increment(1);
             warn!(%position, reason = undecodable.reason, "an event of the store cannot be read");
             delivery.pass(position);

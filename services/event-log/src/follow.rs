@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use event_store::{EventStore, Position, TailRow};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// The pause before the first look at a tail that may have grown; also while an open transaction holds events back.
 const SHORTEST: Duration = Duration::from_millis(5);
+
+/// Looks that many small appends cause are not closer together than this: they then bring several rows each.
+const CLOSEST: Duration = Duration::from_millis(1);
 
 /// A place in the store's tail, and the patience to wait for what comes behind it.
 pub(crate) struct Follow {
@@ -14,6 +18,8 @@ pub(crate) struct Follow {
     appended: watch::Receiver<u64>,
     /// The last position that was read.
     pub(crate) after: Position,
+    looked: Instant,
+    due: Instant,
     pause: Duration,
     longest: Duration,
 }
@@ -22,28 +28,43 @@ impl Follow {
     /// `longest` is how long an idle follower may take to see what another process appended.
     pub(crate) fn new(store: EventStore, after: Position, longest: Duration) -> Self {
         let appended = store.appended();
-        Self { store, appended, after, pause: SHORTEST, longest }
+        let now = Instant::now();
+        Self { store, appended, after, looked: now, due: now, pause: SHORTEST, longest }
+    }
+
+    /// Whether another look is worth it: it was some time ago, there was more, or this process has appended.
+    pub(crate) fn is_due(&self) -> bool {
+        Instant::now() >= self.due
     }
 
     /// What is there now, possibly nothing.
     pub(crate) async fn read(&mut self, limit: usize) -> event_store::Result<Vec<TailRow>> {
         self.appended.mark_unchanged();
         let rows = self.store.tail(self.after, limit).await?;
-        if let Some(last) = rows.last() {
-            self.after = position(last);
-            self.pause = SHORTEST;
+        self.looked = Instant::now();
+        match rows.last() {
+            Some(last) => {
+                self.after = position(last);
+                self.pause = SHORTEST;
+            }
+            None => self.pause = self.longest.min(self.pause * 3 / 2),
         }
+        self.due = if rows.len() >= limit { self.looked } else { self.looked + self.pause };
         Ok(rows)
     }
 
     /// Waits until another look is worth it. Cancel-safe.
     pub(crate) async fn wait(&mut self) {
-        let woken = tokio::select! {
-            changed = self.appended.changed() => changed.is_ok(),
-            () = tokio::time::sleep(self.pause) => false,
-        };
-        // An append of this process that is not visible yet waits behind another transaction: look again soon.
-        self.pause = if woken { SHORTEST } else { self.longest.min(self.pause * 3 / 2) };
+        tokio::select! {
+            biased;
+            () = sleep_until(self.due) => {}
+            Ok(()) = self.appended.changed() => {
+                // What is not visible yet waits behind another transaction: the next looks follow soon.
+                self.pause = SHORTEST;
+                self.due = self.looked + CLOSEST;
+                sleep_until(self.due).await;
+            }
+        }
     }
 
     /// What comes next, at least one row. Cancel-safe.
@@ -61,7 +82,7 @@ impl Follow {
 /// Where a row stands, whether it could be read or not.
 pub(crate) fn position(row: &TailRow) -> Position {
     match row {
-        Ok(tailed) => tailed.position,
-        Err(undecodable) => undecodable.position,
+        TailRow::Event(tailed) => tailed.position,
+        TailRow::Undecodable(undecodable) => undecodable.position,
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use event_store::Undecodable;
 use events::{Actor, ChunkProduced, ConversationId, EventId, Record};
 
 /// A chunk on its way to the log.
@@ -117,6 +118,22 @@ pub struct DeadLetter {
     pub reason: String,
     /// Who could not read it.
     pub consumer: String,
+}
+
+impl DeadLetter {
+    /// A row of the store that cannot be carried. It stays where it is, so the letter holds no value.
+    pub(crate) fn of_row(row: &Undecodable, consumer: &str) -> Self {
+        Self {
+            key: Some(row.stream.clone().into_bytes()),
+            value: None,
+            headers: vec![("ce_sequence".into(), Some(format!("{:020}", row.sequence).into_bytes()))],
+            topic: "events".into(),
+            partition: 0,
+            offset: row.position.to_string(),
+            reason: row.reason.clone(),
+            consumer: consumer.into(),
+        }
+    }
 }
 
 /// A topic as the broker has it.

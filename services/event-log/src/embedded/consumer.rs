@@ -1,4 +1,4 @@
-use event_store::{Checkpoints, EventStore, Position, TailRow, Undecodable};
+use event_store::{Checkpoints, EventStore, Position, TailRow, Tailed, Undecodable};
 
 use super::{BATCH, IDLE};
 use crate::follow::Follow;
@@ -50,33 +50,12 @@ impl Consumer {
 
 fn received(row: TailRow, group: &str) -> Received {
     match row {
-        Ok(tailed) => {
-            let position = tailed.position.to_string();
-            Received::of_record(tailed.record, tailed.traceparent, |record, reason| DeadLetter {
-                key: Some(record.subject.to_string().into_bytes()),
-                value: None,
-                headers: Vec::new(),
-                topic: "events".into(),
-                partition: PARTITION,
-                offset: position,
-                reason,
-                consumer: group.into(),
+        TailRow::Event(Tailed { position, record, traceparent }) => {
+            Received::of_record(record, traceparent, |record, reason| {
+                let stream = record.subject.to_string();
+                DeadLetter::of_row(&Undecodable { position, stream, sequence: record.sequence, reason }, group)
             })
         }
-        Err(undecodable) => Received::Undecodable(letter(&undecodable, group)),
-    }
-}
-
-/// A row of the store that is no record.
-pub(crate) fn letter(row: &Undecodable, consumer: &str) -> DeadLetter {
-    DeadLetter {
-        key: Some(row.stream.clone().into_bytes()),
-        value: None,
-        headers: vec![("ce_sequence".into(), Some(format!("{:020}", row.sequence).into_bytes()))],
-        topic: "events".into(),
-        partition: PARTITION,
-        offset: row.position.to_string(),
-        reason: row.reason.clone(),
-        consumer: consumer.into(),
+        TailRow::Undecodable(undecodable) => Received::Undecodable(DeadLetter::of_row(&undecodable, group)),
     }
 }

@@ -72,8 +72,8 @@ fn past(rows: Vec<TailRow>, after: &mut Position, bound: Position) -> Vec<Item> 
     let last = rows.last().map_or(bound, position);
     *after = if rows.len() < all { bound } else { last };
     let events = rows.into_iter().filter_map(|row| match row {
-        Ok(tailed) if tailed.record.event().is_ok() => Some(Item::Event(Arc::new(tailed.record))),
-        Ok(_) | Err(_) => {
+        TailRow::Event(tailed) if tailed.record.event().is_ok() => Some(Item::Event(Arc::new(tailed.record))),
+        TailRow::Event(_) | TailRow::Undecodable(_) => {
             metrics::counter!("loquent_log_undecodable_total", "consumer" => "tail").increment(1);
             None
         }
