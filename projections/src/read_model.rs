@@ -1,15 +1,27 @@
-//! The questions.
-use std::collections::HashMap;
+//! The questions asked of the tables.
+
+mod conversations;
+mod messages;
+mod turns;
+
 use std::time::Duration;
 
-use database::Database;
-use events::{ConversationId, MessageId, PersonId, RunId, Sequence, TurnId};
+use database::{Database, Sql, sql};
+use events::{ConversationId, PersonId, Sequence};
+use tokio::time::Instant;
 
-use crate::{ConversationRow, MessageRow, Page, PageOf, Result, RunRow, TurnRow};
+use crate::Result;
+use crate::tables::signed;
+
+/// The first pause between two looks at a conversation that is waited for, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(20)];
+/// Ids in one `in` list at most.
+const LIST: usize = 1000;
 
 /// The tables, asked. Cheap to clone.
 ///
-/// What a person may not see does not exist: another tenant's, or a conversation in which they take no part.
+/// What a person may not see does not exist: another tenant's, or a conversation in which the person takes no part. Questions
+/// without a person are about a conversation that the caller has got for a person before.
 #[derive(Clone, Debug)]
 pub struct ReadModel {
     database: Database,
@@ -22,56 +34,33 @@ impl ReadModel {
         Self { database }
     }
 
-    /// One conversation.
-    pub async fn conversation(&self, tenant: &str, person: PersonId, id: ConversationId) -> Result<Option<ConversationRow>> {
-        todo!()
-    }
-    /// Several conversations by id; those that the person may not see are missing.
-    pub async fn conversations_by_id(&self, tenant: &str, person: PersonId, ids: &[ConversationId]) -> Result<HashMap<ConversationId, ConversationRow>> {
-        todo!()
-    }
-    /// A person's conversations, oldest first.
-    pub async fn conversations(&self, tenant: &str, person: PersonId, page: &Page) -> Result<PageOf<ConversationRow>> {
-        todo!()
-    }
-    /// One message.
-    pub async fn message(&self, tenant: &str, person: PersonId, id: MessageId) -> Result<Option<MessageRow>> {
-        todo!()
-    }
-    /// Several messages by id.
-    pub async fn messages_by_id(&self, tenant: &str, person: PersonId, ids: &[MessageId]) -> Result<HashMap<MessageId, MessageRow>> {
-        todo!()
-    }
-    /// A conversation's messages, oldest first. The caller has seen that the person may read the conversation.
-    pub async fn messages(&self, conversation: ConversationId, page: &Page) -> Result<PageOf<MessageRow>> {
-        todo!()
-    }
-    /// One turn.
-    pub async fn turn(&self, tenant: &str, person: PersonId, id: TurnId) -> Result<Option<TurnRow>> {
-        todo!()
-    }
-    /// A conversation's turns, oldest first. The caller has seen that the person may read the conversation.
-    pub async fn turns(&self, conversation: ConversationId, page: &Page) -> Result<PageOf<TurnRow>> {
-        todo!()
-    }
-    /// The runs of each of these turns, in the order of their plan.
-    pub async fn runs_of_turns(&self, turns: &[TurnId]) -> Result<HashMap<TurnId, Vec<RunRow>>> {
-        todo!()
-    }
-    /// One run.
-    pub async fn run(&self, tenant: &str, person: PersonId, id: RunId) -> Result<Option<RunRow>> {
-        todo!()
-    }
-    /// Several runs by id.
-    pub async fn runs_by_id(&self, tenant: &str, person: PersonId, ids: &[RunId]) -> Result<HashMap<RunId, RunRow>> {
-        todo!()
-    }
-    /// Where a message stands, whoever asks.
-    pub async fn conversation_of_message(&self, id: MessageId) -> Result<Option<ConversationId>> {
-        todo!()
-    }
-    /// Waits until the rows hold this event, `limit` at most; whether they do.
+    /// Waits until the rows of a conversation hold this event, for `limit` at most; whether they do.
+    ///
+    /// # Errors
+    /// The database.
     pub async fn wait_for(&self, id: ConversationId, sequence: Sequence, limit: Duration) -> Result<bool> {
-        todo!()
+        let deadline = Instant::now() + limit;
+        let [mut pause, longest] = PAUSES;
+        loop {
+            let query = sql("select sequence from conversations where conversation = $1").bind(id.uuid());
+            let stands: Option<(i64,)> = self.database.fetch_optional(query).await?;
+            if stands.is_some_and(|(stands,)| stands >= signed(sequence)) || sequence == 0 {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            tokio::time::sleep_until(deadline.min(Instant::now() + pause)).await;
+            pause = longest.min(pause * 2);
+        }
     }
+}
+
+/// Appends a condition: only rows of conversations that a person may see.
+fn visible(sql: Sql, tenant: &str, person: PersonId) -> Sql {
+    sql.push(" and conversation in (select conversation from participants where (person) = ")
+        .list([person.uuid()])
+        .push(") and conversation in (select conversation from conversations where (tenant) = ")
+        .list([tenant.to_owned()])
+        .push(")")
 }

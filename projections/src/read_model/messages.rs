@@ -1,0 +1,70 @@
+use std::collections::HashMap;
+
+use database::sql;
+use events::{ConversationId, MessageId, PersonId};
+use uuid::Uuid;
+
+use super::{LIST, ReadModel, visible};
+use crate::page::{ByPlace, Found, Window, cursor};
+use crate::tables::{MESSAGE, StoredMessage, position, signed};
+use crate::{MessageRow, Page, PageOf, Result};
+
+impl ReadModel {
+    /// One message, for a person.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn message(&self, tenant: &str, person: PersonId, id: MessageId) -> Result<Option<MessageRow>> {
+        Ok(self.messages_by_id(tenant, person, &[id]).await?.remove(&id))
+    }
+
+    /// Several messages, for a person; those that the person may not see are missing.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn messages_by_id(
+        &self,
+        tenant: &str,
+        person: PersonId,
+        ids: &[MessageId],
+    ) -> Result<HashMap<MessageId, MessageRow>> {
+        let mut rows = HashMap::new();
+        for ids in ids.chunks(LIST) {
+            let select = sql(format!("select {MESSAGE} from messages where message in "))
+                .list(ids.iter().map(MessageId::uuid));
+            for stored in self.database.fetch_all::<StoredMessage>(visible(select, tenant, person)).await? {
+                let row = MessageRow::try_from(stored)?;
+                rows.insert(row.id, row);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// A conversation's messages, oldest first.
+    ///
+    /// # Errors
+    /// A page that makes no sense; the database.
+    pub async fn messages(&self, conversation: ConversationId, page: &Page) -> Result<PageOf<MessageRow>> {
+        let window: Window<ByPlace> = Window::of(page)?;
+        let select = |begin: &str| {
+            sql(format!("{begin} from messages where conversation = $1")).bind(conversation.uuid())
+        };
+        let found: Found<StoredMessage> = window.read(&self.database, MESSAGE, select).await?;
+        let rows = found.rows.into_iter().map(|stored| {
+            let row = MessageRow::try_from(stored)?;
+            Ok((cursor(&ByPlace(signed(row.sequence), position(row.position))), row))
+        });
+        let rows = rows.collect::<Result<_>>()?;
+        Ok(PageOf { rows, has_next: found.has_next, has_previous: found.has_previous, total: found.total })
+    }
+
+    /// Where a message stands, whoever asks: access is for the caller to check.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn conversation_of_message(&self, id: MessageId) -> Result<Option<ConversationId>> {
+        let query = sql("select conversation from messages where message = $1").bind(id.uuid());
+        let row: Option<(Uuid,)> = self.database.fetch_optional(query).await?;
+        Ok(row.map(|(conversation,)| ConversationId::from_uuid(conversation)))
+    }
+}

@@ -1,0 +1,75 @@
+use std::collections::{BTreeSet, HashMap};
+
+use database::{Database, Transaction, sql};
+use events::{ConversationId, PersonId};
+use uuid::Uuid;
+
+use super::stored::{CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN};
+use super::LIST;
+use crate::fold::{RowSet, Touched};
+use crate::rows::{ConversationRow, MessageRow, RunRow, TurnRow};
+use crate::Result;
+
+/// The conversations' own rows, without participants; those that have none are missing.
+pub(crate) async fn conversations(tx: &mut Transaction, ids: &[ConversationId]) -> Result<Vec<ConversationRow>> {
+    let mut rows = Vec::new();
+    for ids in ids.chunks(LIST) {
+        let select = sql(format!("select {CONVERSATION} from conversations where sequence > 0 and conversation in "))
+            .list(ids.iter().map(ConversationId::uuid));
+        let stored = tx.fetch_all::<StoredConversation>(select).await?;
+        rows.extend(stored.into_iter().map(|stored| stored.row(Vec::new())).collect::<Result<Vec<_>>>()?);
+    }
+    Ok(rows)
+}
+
+/// Puts the rows that events change into their row sets.
+pub(crate) async fn load_touched(
+    tx: &mut Transaction,
+    touched: &Touched,
+    sets: &mut HashMap<ConversationId, RowSet>,
+) -> Result<()> {
+    for ids in chunks(touched.messages.iter().map(|id| id.uuid())) {
+        let select = sql(format!("select {MESSAGE} from messages where message in ")).list(ids);
+        for stored in tx.fetch_all::<StoredMessage>(select).await? {
+            let row = MessageRow::try_from(stored)?;
+            sets.get_mut(&row.conversation).map_or((), |set| set.messages.load(row.id, row));
+        }
+    }
+    for ids in chunks(touched.turns.iter().map(|id| id.uuid())) {
+        let select = sql(format!("select {TURN} from turns where turn in ")).list(ids);
+        for stored in tx.fetch_all::<StoredTurn>(select).await? {
+            let row = TurnRow::try_from(stored)?;
+            sets.get_mut(&row.conversation).map_or((), |set| set.turns.load(row.id, row));
+        }
+    }
+    for ids in chunks(touched.runs.iter().map(|id| id.uuid())) {
+        let select = sql(format!("select {RUN} from runs where run in ")).list(ids);
+        for stored in tx.fetch_all::<StoredRun>(select).await? {
+            let row = RunRow::try_from(stored)?;
+            sets.get_mut(&row.conversation).map_or((), |set| set.runs.load(row.id, row));
+        }
+    }
+    Ok(())
+}
+
+/// Who takes part in each of these conversations, in the order of joining.
+pub(crate) async fn participants(
+    database: &Database,
+    ids: impl IntoIterator<Item = ConversationId>,
+) -> Result<HashMap<ConversationId, Vec<PersonId>>> {
+    let mut all: HashMap<ConversationId, Vec<PersonId>> = HashMap::new();
+    for ids in chunks(ids.into_iter().map(|id| id.uuid())) {
+        let select = sql("select conversation, person from participants where conversation in ")
+            .list(ids)
+            .push(" order by conversation, position, person");
+        for (conversation, person) in database.fetch_all::<(Uuid, Uuid)>(select).await? {
+            all.entry(ConversationId::from_uuid(conversation)).or_default().push(PersonId::from_uuid(person));
+        }
+    }
+    Ok(all)
+}
+
+fn chunks(ids: impl Iterator<Item = Uuid>) -> Vec<Vec<Uuid>> {
+    let ids: Vec<Uuid> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+    ids.chunks(LIST).map(<[Uuid]>::to_vec).collect()
+}
