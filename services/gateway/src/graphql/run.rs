@@ -1,0 +1,122 @@
+//! One agent's part in a turn.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use events::Sequence;
+use projections::RunRow;
+
+use super::enums::{RunStatus, Usage};
+use super::message::Message;
+use super::scalars::{Time, int};
+use super::texts::open;
+use super::{Answer, caller, id, services, settle};
+
+/// One agent's part in a turn.
+#[derive(Clone)]
+pub(crate) struct AgentRun {
+    row: Arc<RunRow>,
+    /// Known where it was fetched together with others'.
+    message: Option<Box<Message>>,
+    /// The event that the read model must have seen to know what belongs to it; 0 where it came from there.
+    settled: Sequence,
+}
+
+impl From<RunRow> for AgentRun {
+    fn from(row: RunRow) -> Self {
+        Self { row: Arc::new(row), message: None, settled: 0 }
+    }
+}
+
+impl AgentRun {
+    /// As a command planned it.
+    pub(super) fn decided(row: RunRow, settled: Sequence) -> Self {
+        Self { settled, ..Self::from(row) }
+    }
+
+    /// The run with the message that it writes.
+    pub(super) fn writing(self, message: Option<Message>) -> Self {
+        Self { message: message.map(Box::new), ..self }
+    }
+
+    pub(super) fn row(&self) -> &RunRow {
+        &self.row
+    }
+}
+
+/// What the read model's word is here.
+pub(super) fn status(status: projections::RunStatus) -> RunStatus {
+    match status {
+        projections::RunStatus::Running => RunStatus::Running,
+        projections::RunStatus::Completed => RunStatus::Completed,
+        projections::RunStatus::Failed => RunStatus::Failed,
+    }
+}
+
+/// One agent's part in a turn: it writes one message.
+#[Object]
+impl AgentRun {
+    /// `run_…`.
+    pub(crate) async fn id(&self) -> ID {
+        id(self.row.id)
+    }
+
+    /// The agent's name.
+    async fn agent(&self) -> &str {
+        &self.row.agent
+    }
+
+    /// What it asks: `offline` or `<provider>/<model>`.
+    async fn model(&self, context: &Context<'_>) -> Answer<String> {
+        if let Some(model) = &self.row.model {
+            return Ok(model.clone());
+        }
+        let agent = services(context)?.commands.catalog().agent(&self.row.agent);
+        Ok(agent.map(|agent| agent.model.clone()).unwrap_or_default())
+    }
+
+    /// How far it has come; RUNNING with epoch 0 while it waits for a worker.
+    async fn status(&self) -> RunStatus {
+        status(self.row.status)
+    }
+
+    /// Attempt number; grows when a worker died and another took over.
+    async fn epoch(&self) -> i32 {
+        int(self.row.epoch)
+    }
+
+    /// When its last attempt began.
+    async fn started_at(&self) -> Time {
+        self.row.started_at.into()
+    }
+
+    /// When it ended, well or badly.
+    async fn ended_at(&self) -> Option<Time> {
+        self.row.ended_at.map(Time)
+    }
+
+    /// What it writes.
+    async fn message(&self, context: &Context<'_>) -> Answer<Option<Message>> {
+        if let Some(message) = &self.message {
+            return Ok(Some(Message::clone(message)));
+        }
+        let (services, caller) = (services(context)?, caller(context)?);
+        settle(services, self.row.conversation, self.settled).await?;
+        match services.read_model.message(&caller.tenant, caller.person, self.row.message).await? {
+            Some(row) => Message::found(context, row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Tokens of all its model calls, where the provider counted them.
+    async fn usage(&self) -> Option<Usage> {
+        self.row.usage.map(Usage::from)
+    }
+
+    /// Why it failed, in words for a person; absent also where that was erased.
+    async fn error(&self, context: &Context<'_>) -> Answer<Option<String>> {
+        let Some(sealed) = &self.row.error else { return Ok(None) };
+        let (services, caller) = (services(context)?, caller(context)?);
+        open(services, sealed, &caller.tenant, self.row.conversation, self.row.id, "error").await
+    }
+}
