@@ -1,0 +1,79 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use commands::Commands;
+use database::Database;
+use event_log::EventLog;
+use event_store::EventStore;
+use keyring::Keyring;
+
+use crate::context::Context;
+use crate::heard::Heard;
+use crate::model::{Models, check_model};
+use crate::registry::Registry;
+use crate::work::WorkTable;
+use crate::{Result, Settings, consumer, worker};
+
+/// The agents of one process.
+pub struct Agents {
+    context: Arc<Context>,
+}
+
+impl Agents {
+    /// Over this store and log.
+    ///
+    /// # Errors
+    /// An agent's model belongs to no provider of the settings.
+    pub fn new(
+        settings: Settings,
+        database: Database,
+        store: EventStore,
+        log: EventLog,
+        keyring: Keyring,
+        commands: Commands,
+    ) -> Result<Self> {
+        for profile in commands.catalog().agents.values() {
+            check_model(&settings.providers, &profile.model)?;
+        }
+        let table = WorkTable::new(database, &settings.worker, settings.lease);
+        let (models, heard) = (Models::new(&settings), Heard::default());
+        Ok(Self { context: Arc::new(Context { settings, table, store, log, keyring, commands, models, heard }) })
+    }
+
+    /// Works until told to stop; then lets runs end for a while, gives the others back, and answers within 30 s.
+    ///
+    /// # Errors
+    /// None at present: a store or a log that does not answer is waited for.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
+        let context = self.context;
+        if context.settings.exclusive {
+            free_all(&context.table, &shutdown).await;
+        }
+        let (registry, wake, drained) = (Registry::default(), Arc::new(Notify::new()), CancellationToken::new());
+        let work = async {
+            worker::run(context.clone(), registry.clone(), wake.clone(), &shutdown).await;
+            drained.cancel();
+        };
+        tokio::join!(
+            work,
+            worker::renew(&context, &registry, &drained),
+            Box::pin(consumer::run(context.log.clone(), context.table.clone(), &wake, &shutdown)),
+            Box::pin(context.heard.clone().follow(context.log.clone(), drained.clone())),
+        );
+        Ok(())
+    }
+}
+
+/// What an earlier process left behind is free at once.
+async fn free_all(table: &WorkTable, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match table.free_all().await {
+            Ok(_) => return,
+            Err(error) => tracing::warn!(%error, "the work of an earlier process could not be freed; trying again"),
+        }
+        shutdown.run_until_cancelled(tokio::time::sleep(Duration::from_millis(500))).await;
+    }
+}

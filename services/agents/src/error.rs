@@ -1,0 +1,53 @@
+use events::Kind;
+
+/// What this crate's functions answer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why agents cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A model's name that is neither `offline` nor `<provider>/<model>`.
+    #[error("`{0}` is no model: it is `offline` or <provider>/<model>, for example openai/gpt-4o-mini")]
+    Model(String),
+    /// A model of a provider that is not configured.
+    #[error("`{model}` names the unknown provider `{provider}`; known are: {known}")]
+    UnknownProvider {
+        /// The model's full name.
+        model: String,
+        /// The part before its slash.
+        provider: String,
+        /// Those that are configured.
+        known: String,
+    },
+    /// The database refused.
+    #[error(transparent)]
+    Database(#[from] database::Error),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] event_store::Error),
+    /// The log refused.
+    #[error(transparent)]
+    Log(#[from] event_log::Error),
+    /// A key is missing or does not open.
+    #[error(transparent)]
+    Keyring(#[from] keyring::Error),
+    /// A command was refused.
+    #[error(transparent)]
+    Command(#[from] commands::Error),
+}
+
+impl Error {
+    /// What it means to whoever asked.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Model(_) | Self::UnknownProvider { .. } => Kind::Invalid,
+            Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
+            Self::Database(_) => Kind::Internal,
+            Self::Store(error) => error.kind(),
+            Self::Log(error) => error.kind(),
+            Self::Keyring(error) => error.kind(),
+            Self::Command(error) => error.kind(),
+        }
+    }
+}
