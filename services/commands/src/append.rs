@@ -32,6 +32,11 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// The conversation that it begins, before that.
+    pub(crate) fn blank(&self) -> Arc<Loaded> {
+        Arc::new(Loaded::blank(self.conversation, &self.tenant))
+    }
+
     fn actor(&self, state: &Conversation) -> Actor {
         let run = match (&self.origin, &self.command) {
             (Origin::Person(person), _) => return Actor::Person(*person),

@@ -24,6 +24,7 @@ pub struct Commands {
     pub(crate) loader: Loader,
     pub(crate) keyring: Keyring,
     catalog: Arc<Catalog>,
+    pub(crate) patience: Duration,
 }
 
 /// The person that asks.
@@ -75,7 +76,7 @@ impl Commands {
     /// Over this store; persons' text is sealed with this keyring.
     #[must_use]
     pub fn new(store: EventStore, keyring: Keyring, catalog: Arc<Catalog>) -> Self {
-        Self { loader: Loader::new(store), keyring, catalog }
+        Self { loader: Loader::new(store), keyring, catalog, patience: PATIENCE }
     }
 
     /// The agents and models there are.
@@ -143,14 +144,20 @@ impl Commands {
             Err(_) => "failed",
         };
         metrics::counter!("loquent_commands_total", "command" => name, "outcome" => outcome).increment(1);
-        metrics::histogram!("loquent_command_seconds", "command" => name).record(begun.elapsed().as_secs_f64());
+        metrics::histogram!("loquent_command_seconds", "command" => name).record(begun.elapsed());
+        if let Ok(Outcome { records, .. }) = &result
+            && let Some(last) = records.last()
+        {
+            let (conversation, sequence, correlation) = (last.subject, last.sequence, last.correlationid);
+            tracing::info!(command = name, outcome, %conversation, sequence, %correlation, "command carried out");
+        }
         result
     }
 
     /// A refusal counts only on a state that is fresh; what is remembered is good enough for an append, which the store
-    /// refuses where it was not. Gives up after [`PATIENCE`], not before.
+    /// refuses where it was not. Gives up when its patience ends, not before.
     async fn decide_and_append(&self, order: &Order) -> Result<Outcome> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         let entry = self.loader.entry(order.conversation);
         let _turn = timeout_at(deadline, entry.turnstile.lock()).await.map_err(|_| Error::Busy)?;
         let (mut base, mut fresh) = self.base(order, &entry).await?;
@@ -184,7 +191,7 @@ impl Commands {
     /// What to decide on first, and whether it is as the store has it now.
     async fn base(&self, order: &Order, entry: &Entry) -> Result<(Arc<Loaded>, bool)> {
         if order.command.begins() {
-            return Ok((Arc::new(Loaded::blank(order.conversation, &order.tenant)), true));
+            return Ok((order.blank(), true));
         }
         match entry.latest() {
             Some(remembered) => Ok((remembered, false)),
@@ -193,7 +200,11 @@ impl Commands {
     }
 
     async fn fresh(&self, order: &Order) -> Result<Arc<Loaded>> {
-        self.loader.fresh(order.conversation).await?.ok_or(Error::NotFound)
+        match self.loader.fresh(order.conversation).await? {
+            Some(loaded) => Ok(loaded),
+            None if order.command.begins() => Ok(order.blank()),
+            None => Err(Error::NotFound),
+        }
     }
 
     /// The answer of the first command with this mark, if there was one. Looked up only where a command cannot simply go ahead.

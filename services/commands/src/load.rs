@@ -146,22 +146,18 @@ impl Loader {
         self.cache.get(&id)?.latest()
     }
 
-    /// As the store has it now. One query, where what is remembered is up to date.
+    /// As the store has it now; one query where what is remembered is up to date.
     pub(crate) async fn fresh(&self, id: ConversationId) -> Result<Option<Arc<Loaded>>> {
         let remembered = self.remembered(id);
-        let base = match &remembered {
-            Some(loaded) => Loaded::clone(loaded),
-            None => self.kept(id).await?.unwrap_or_else(|| Loaded::blank(id, "")),
+        let base = match remembered {
+            Some(loaded) => loaded,
+            None => Arc::new(self.kept(id).await?.unwrap_or_else(|| Loaded::blank(id, ""))),
         };
         let known = base.sequence;
         let loaded = self.catch_up(base).await?;
-        if let Some(remembered) = remembered.filter(|remembered| remembered.sequence == loaded.sequence) {
-            return Ok(Some(remembered));
-        }
         if loaded.sequence == 0 {
             return Ok(None);
         }
-        let loaded = Arc::new(loaded);
         self.remember(known, &loaded);
         Ok(Some(loaded))
     }
@@ -191,11 +187,12 @@ impl Loader {
         Ok(kept.map(|kept| kept.loaded))
     }
 
-    async fn catch_up(&self, mut loaded: Loaded) -> Result<Loaded> {
+    async fn catch_up(&self, mut loaded: Arc<Loaded>) -> Result<Arc<Loaded>> {
         loop {
             let records = self.store.load(loaded.id, loaded.sequence, PAGE).await?;
-            for record in &records {
-                loaded.follow(record)?;
+            if !records.is_empty() {
+                let next = Arc::make_mut(&mut loaded);
+                records.iter().try_for_each(|record| next.follow(record))?;
             }
             if records.len() < PAGE {
                 return Ok(loaded);

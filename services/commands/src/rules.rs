@@ -33,6 +33,9 @@ pub use start_turn::StartTurn;
 use crate::conversation::Conversation;
 use crate::error::{Refusal, Rejection};
 
+/// Characters of a name that a message quotes.
+const QUOTED: usize = 64;
+
 /// What a rule answers.
 pub type Decision = Result<Vec<ConversationEvent>, Refusal>;
 
@@ -118,6 +121,7 @@ fn only_short_titles(chars: usize) -> Result<(), Refusal> {
 }
 
 fn unknown_agent(name: &str) -> Refusal {
+    let name: String = name.chars().take(QUOTED).collect();
     reject(code::UNKNOWN_AGENT, format!("there is no agent named {name:?}"))
 }
 

@@ -3,6 +3,7 @@
 
 mod dispatch;
 pub(crate) mod fixtures;
+mod hardship;
 mod invariants;
 mod repeats;
 mod requests;

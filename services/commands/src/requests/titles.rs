@@ -68,18 +68,21 @@ pub(super) fn started_by(
     title: Option<&str>,
     agents: Option<Vec<String>>,
 ) -> rules::StartConversation {
-    let mut names: Vec<String> = Vec::new();
-    for name in agents.unwrap_or_else(|| vec![catalog.default_agent.clone()]) {
-        if !names.contains(&name) {
-            names.push(name);
+    let named = agents.unwrap_or_else(|| vec![catalog.default_agent.clone()]);
+    let unknown_agent = named.iter().find(|name| catalog.agent(name).is_none()).cloned();
+    let mut agents: Vec<String> = Vec::new();
+    // Known names only: the list is as long as the client likes, the catalog is not.
+    for name in named.into_iter().filter(|name| catalog.agent(name).is_some()) {
+        if !agents.contains(&name) {
+            agents.push(name);
         }
     }
     rules::StartConversation {
         starter: caller.person,
         title: None,
         title_chars: title.map_or(0, |title| title.chars().count()),
-        unknown_agent: names.iter().find(|name| catalog.agent(name).is_none()).cloned(),
-        agents: names,
+        agents,
+        unknown_agent,
         metadata: None,
     }
 }
