@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use event_log::Chunk;
-use events::{ConversationEvent, Decoded, MessageId, Record, RunId, Sealed, Sequence};
+use events::{ConversationEvent, Decoded, MessageId, Record, Sealed, Sequence};
 use tokio::sync::OnceCell;
 
 use super::cut::Cut;
@@ -45,7 +45,6 @@ pub(super) enum Live {
 /// The end of a message, whichever it was.
 pub(super) struct End<'e> {
     pub(super) message: MessageId,
-    pub(super) run: RunId,
     pub(super) started: Sequence,
     pub(super) text: &'e Sealed,
     pub(super) reasoning: Option<&'e Sealed>,
@@ -69,12 +68,25 @@ impl LiveEvent {
         self.record.sequence
     }
 
+    /// The message that this is about.
+    pub(super) fn message(&self) -> Option<MessageId> {
+        match self.event.as_ref()? {
+            ConversationEvent::MessageSent(sent) => Some(sent.message),
+            ConversationEvent::AgentStarted(started) => Some(started.message),
+            _ => self.end().map(|end| end.message),
+        }
+    }
+
+    /// Whether the message that this is about is whole now, or broken off for good.
+    pub(super) fn is_the_last_of_its_message(&self) -> bool {
+        matches!(self.event, Some(ConversationEvent::MessageSent(_))) || self.end().is_some()
+    }
+
     /// The message that ends here.
     pub(super) fn end(&self) -> Option<End<'_>> {
         match self.event.as_ref()? {
             ConversationEvent::MessageCompleted(end) => Some(End {
                 message: end.message,
-                run: end.run,
                 started: end.started,
                 text: &end.text,
                 reasoning: end.reasoning.as_ref(),
@@ -82,7 +94,6 @@ impl LiveEvent {
             }),
             ConversationEvent::MessageFailed(end) => Some(End {
                 message: end.message,
-                run: end.run,
                 started: end.started,
                 text: &end.text,
                 reasoning: end.reasoning.as_ref(),

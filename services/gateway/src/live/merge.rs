@@ -160,6 +160,11 @@ impl Merge {
         Cursor { sequence: self.sequence, open: open.collect() }
     }
 
+    /// Whether chunks are delivered at all.
+    pub(super) fn wants_chunks(&self) -> bool {
+        self.chunks
+    }
+
     /// Whether something is held: if that lasts, something was missed.
     pub(super) fn holds(&self) -> bool {
         let ahead = |open: &Open| matches!(&open.source, Source::Log(ahead) if !ahead.is_empty());
@@ -207,9 +212,9 @@ impl Merge {
         }
     }
 
-    /// All the chunks of a message that has ended; `started` says of which epoch.
-    pub(super) fn supply(&mut self, started: Sequence, cut: Arc<Cut>) {
-        if let Some(open) = self.open.iter_mut().find(|open| open.started == started) {
+    /// All the chunks of a message in flight, from the record of its end.
+    pub(super) fn supply(&mut self, message: MessageId, cut: Arc<Cut>) {
+        if let Some(open) = self.open.iter_mut().find(|open| open.message == message) {
             open.source = Source::Record(Cutting::new(cut, open.next));
         }
     }

@@ -211,9 +211,9 @@ impl World {
         Merge::new(cursor.sequence, open_at(turn, cursor), true)
     }
 
-    fn cut(&self, end: &LiveEvent) -> (Sequence, Arc<Cut>) {
-        let started = end.end().unwrap().started;
-        (started, self.ends[&started].1.clone())
+    fn cut(&self, end: &LiveEvent) -> (MessageId, Arc<Cut>) {
+        let end = end.end().unwrap();
+        (end.message, self.ends[&end.started].1.clone())
     }
 
     /// What a fill gives: the store up to `until`, ended messages from their records, the others from the log's first `logged` chunks.
@@ -222,7 +222,7 @@ impl World {
             let open: Vec<_> = merge.open().iter().map(|open| (open.started, open.message)).collect();
             for (started, message) in open {
                 match self.ends.get(&started) {
-                    Some((end, cut)) if *end <= until => merge.supply(started, cut.clone()),
+                    Some((end, cut)) if *end <= until => merge.supply(message, cut.clone()),
                     _ => merge.from_log(
                         message,
                         self.chunks[..logged].iter().filter(|live| live.chunk.data.message == message).cloned(),
@@ -246,8 +246,8 @@ impl World {
         loop {
             match merge.step() {
                 Step::Cut(end) => {
-                    let (started, cut) = self.cut(&end);
-                    merge.supply(started, cut);
+                    let (message, cut) = self.cut(&end);
+                    merge.supply(message, cut);
                 }
                 step => return step,
             }

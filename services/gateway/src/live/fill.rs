@@ -1,0 +1,178 @@
+//! The past from the store, and the chunks of what is still being said from the log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use events::{ConversationEvent, ConversationId, Cursor, MessageId, Sequence};
+
+use super::Parts;
+use super::hub::record_size;
+use super::item::{LiveChunk, LiveEvent};
+use super::merge::Merge;
+use super::opening;
+use super::start::{bounds_a_turn, open_at};
+use crate::{Error, Result};
+
+/// Events that one look at the store brings: fewer where they are large, so that a reader holds about 1 MiB.
+const WINDOW: usize = 64;
+const LEAST: usize = 4;
+const MOST: usize = 256;
+const WINDOW_BYTES: usize = 1 << 20;
+/// Events that one look back brings; a turn is seldom longer.
+const LOOK_BACK: usize = 32;
+
+/// A reader on its way through the past.
+pub(super) struct Fill {
+    window: VecDeque<Arc<LiveEvent>>,
+    limit: usize,
+    /// The messages in flight want their chunks: one has just begun, or the reader.
+    pub(super) hungry: bool,
+}
+
+/// How a message in flight goes on after a window.
+enum Fate {
+    Ended(Arc<LiveEvent>),
+    Superseded,
+    Open,
+}
+
+impl Fill {
+    pub(super) fn new() -> Self {
+        Self { window: VecDeque::new(), limit: WINDOW, hungry: true }
+    }
+
+    /// Gives the merge the next event. `false`: there is none, the past is over.
+    pub(super) async fn advance(
+        &mut self,
+        parts: &Parts,
+        conversation: ConversationId,
+        merge: &mut Merge,
+    ) -> Result<bool> {
+        if self.window.is_empty() {
+            let records = parts.store.load(conversation, merge.sequence(), self.limit).await?;
+            let bytes: usize = records.iter().map(record_size).sum();
+            self.limit = match bytes {
+                _ if bytes > WINDOW_BYTES => (self.limit / 4).max(LEAST),
+                _ if bytes < WINDOW_BYTES / 8 => (self.limit * 2).min(MOST),
+                _ => self.limit,
+            };
+            self.window = records.into_iter().map(|record| LiveEvent::new(Arc::new(record))).collect();
+        }
+        let Some(event) = self.window.pop_front() else { return Ok(false) };
+        if event.sequence() != merge.sequence() + 1 {
+            return Err(Error::Broken(format!("{conversation} has no event {}", merge.sequence() + 1)));
+        }
+        merge.event(event);
+        Ok(true)
+    }
+
+    /// Gives the merge the chunks of the messages in flight: all of those that have ended since, what there is of the others.
+    pub(super) async fn supply(
+        &self,
+        parts: &Parts,
+        conversation: ConversationId,
+        merge: &mut Merge,
+        only: Option<MessageId>,
+    ) -> Result<()> {
+        let open = merge.open().iter().filter(|open| only.is_none_or(|only| open.message == only));
+        let open: Vec<_> = open.map(|open| (open.message, open.at)).collect();
+        for (message, since) in open {
+            match self.fate(parts, conversation, message, merge.sequence()).await? {
+                Fate::Ended(end) => merge.supply(message, opening::texts(&parts.keyring, &end).await?.cut.clone()),
+                Fate::Superseded => {}
+                Fate::Open => match parts.chunks_of(conversation, message, since).await {
+                    Ok(chunks) => merge.from_log(message, chunks.into_iter().map(LiveChunk::new)),
+                    // The reader holds what comes later, and so asks again; at the latest the message's record has them.
+                    Err(error) => tracing::debug!(%error, "the chunks of an open message could not be read"),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks ahead for what becomes of a message that is in flight after `sequence`.
+    async fn fate(
+        &self,
+        parts: &Parts,
+        conversation: ConversationId,
+        message: MessageId,
+        sequence: Sequence,
+    ) -> Result<Fate> {
+        if let Some(fate) = self.window.iter().find_map(|event| fate_in(event, message)) {
+            return Ok(fate);
+        }
+        let mut after = self.window.back().map_or(sequence, |event| event.sequence());
+        loop {
+            let records = parts.store.load(conversation, after, LEAST).await?;
+            let Some(last) = records.last() else { return Ok(Fate::Open) };
+            after = last.sequence;
+            for record in records {
+                if let Some(fate) = fate_in(&LiveEvent::new(Arc::new(record)), message) {
+                    return Ok(fate);
+                }
+            }
+        }
+    }
+}
+
+fn fate_in(event: &Arc<LiveEvent>, message: MessageId) -> Option<Fate> {
+    match &event.event {
+        Some(ConversationEvent::AgentStarted(started)) if started.message == message => Some(Fate::Superseded),
+        _ => event.end().filter(|end| end.message == message).map(|_| Fate::Ended(event.clone())),
+    }
+}
+
+/// A merge that stands at a cursor.
+///
+/// # Errors
+/// Invalid, where there is no such place in this conversation, of which `last` is the last event.
+pub(super) async fn merge_at(
+    parts: &Parts,
+    conversation: ConversationId,
+    cursor: &Cursor,
+    last: Sequence,
+    chunks: bool,
+) -> Result<Merge> {
+    if cursor.sequence > last {
+        return Err(Error::Invalid("the cursor lies beyond the end of this conversation".into()));
+    }
+    let history = turn_before(parts, conversation, cursor.sequence).await?;
+    let open = open_at(&history, cursor);
+    for named in &cursor.open {
+        let known = open.iter().any(|open| open.started == named.started);
+        if !known && !is_agent_started(parts, conversation, named.started).await? {
+            return Err(Error::Invalid("the cursor is not of this conversation".into()));
+        }
+    }
+    Ok(Merge::new(cursor.sequence, open, chunks))
+}
+
+/// The events of the turn that runs just after `sequence`, or the last ones of the one that has ended before.
+pub(super) async fn turn_before(
+    parts: &Parts,
+    conversation: ConversationId,
+    sequence: Sequence,
+) -> Result<VecDeque<Arc<LiveEvent>>> {
+    let mut history = VecDeque::new();
+    let mut before = sequence + 1;
+    while before > 1 {
+        let records = parts.store.load_before(conversation, before, LOOK_BACK).await?;
+        let Some(first) = records.first() else { break };
+        before = first.sequence;
+        for record in records.into_iter().rev() {
+            let event = LiveEvent::new(Arc::new(record));
+            let bound = bounds_a_turn(&event);
+            history.push_front(event);
+            if bound {
+                return Ok(history);
+            }
+        }
+    }
+    Ok(history)
+}
+
+async fn is_agent_started(parts: &Parts, conversation: ConversationId, sequence: Sequence) -> Result<bool> {
+    let found = parts.store.load(conversation, sequence.saturating_sub(1), 1).await?.into_iter().next();
+    let event = found.filter(|record| record.sequence == sequence).map(|record| LiveEvent::new(Arc::new(record)));
+    Ok(event.is_some_and(|event| matches!(event.event, Some(ConversationEvent::AgentStarted(_)))))
+}

@@ -1,0 +1,332 @@
+//! The node's watched conversations, each with the latest that came by: one writer, which never waits, and many readers.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use event_log::Item;
+use events::{ConversationId, Sequence};
+use tokio::sync::Notify;
+
+use super::item::{Live, LiveChunk, LiveEvent};
+
+/// What a ring keeps for readers that are behind; whoever is further behind asks the store.
+const KEPT: usize = 256;
+const KEPT_BYTES: usize = 1 << 20;
+/// What a reader takes at once.
+const TAKEN: usize = 64;
+
+/// The rings of the conversations that somebody watches.
+#[derive(Default)]
+pub(super) struct Hub(Mutex<HashMap<ConversationId, Arc<Ring>>>);
+
+/// One conversation's latest items. It is kept as small as it can be: most are idle, and there are many.
+struct Ring {
+    conversation: ConversationId,
+    readers: AtomicUsize,
+    recent: Mutex<Recent>,
+    news: Notify,
+}
+
+#[derive(Default)]
+struct Recent {
+    /// Number of the first item kept; they are numbered as they come.
+    first: u64,
+    items: VecDeque<Live>,
+    bytes: usize,
+    /// What lies before this number was there at the last trimming already.
+    old: u64,
+    /// The last event that came by, or that a reader found in the store.
+    seen: Sequence,
+    /// The store was ahead of `seen` when last compared.
+    behind: bool,
+}
+
+/// One subscriber's end of a ring.
+pub(super) struct Reader {
+    hub: Arc<Hub>,
+    ring: Arc<Ring>,
+    next: u64,
+}
+
+/// The reader was too slow, or the log's tail was torn: what it missed is in the store and on the log.
+#[derive(Debug)]
+pub(super) struct Missed;
+
+impl Hub {
+    /// From now on nothing of this conversation passes unseen.
+    pub(super) fn join(self: &Arc<Self>, conversation: ConversationId) -> Reader {
+        let mut rings = self.rings();
+        let ring = rings.entry(conversation).or_insert_with(|| Ring::new(conversation)).clone();
+        ring.readers.fetch_add(1, Ordering::Relaxed);
+        let next = ring.recent().end();
+        metrics::gauge!("loquent_live_conversations").set(count(rings.len()));
+        Reader { hub: self.clone(), ring, next }
+    }
+
+    /// Passes what the log's tail brought on to those who watch.
+    pub(super) fn deliver(&self, items: Vec<Item>) {
+        let mut touched: Vec<Arc<Ring>> = Vec::new();
+        for item in items {
+            let conversation = match &item {
+                Item::Event(record) => record.subject,
+                Item::Chunk(chunk) => chunk.conversation,
+            };
+            let Some(ring) = self.rings().get(&conversation).cloned() else { continue };
+            ring.recent().push(item);
+            if !touched.iter().any(|other| Arc::ptr_eq(other, &ring)) {
+                touched.push(ring);
+            }
+        }
+        touched.iter().for_each(|ring| ring.news.notify_waiters());
+    }
+
+    /// Sends every reader to the store: the tail was torn.
+    pub(super) fn all_missed(&self) {
+        let rings: Vec<_> = self.rings().values().cloned().collect();
+        rings.iter().for_each(|ring| ring.missed());
+    }
+
+    /// The watched conversations, with the last event that came by of each.
+    pub(super) fn seen(&self) -> Vec<(ConversationId, Sequence)> {
+        self.rings().iter().map(|(conversation, ring)| (*conversation, ring.recent().seen)).collect()
+    }
+
+    /// The store has events up to `last`: sends readers there if they have been without them since the last comparison.
+    pub(super) fn compare(&self, conversation: ConversationId, last: Sequence) {
+        let Some(ring) = self.rings().get(&conversation).cloned() else { return };
+        let late = {
+            let mut recent = ring.recent();
+            let behind = last > recent.seen;
+            std::mem::replace(&mut recent.behind, behind) && behind
+        };
+        if late {
+            ring.missed();
+        }
+    }
+
+    /// Lets go of what every reader but the slowest has read long ago.
+    pub(super) fn trim(&self) {
+        let rings: Vec<_> = self.rings().values().cloned().collect();
+        rings.iter().for_each(|ring| ring.recent().trim());
+    }
+
+    fn rings(&self) -> MutexGuard<'_, HashMap<ConversationId, Arc<Ring>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    fn new(conversation: ConversationId) -> Arc<Self> {
+        let (readers, recent, news) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
+        Arc::new(Self { conversation, readers, recent, news })
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn missed(&self) {
+        self.recent().tear();
+        self.news.notify_waiters();
+    }
+}
+
+impl Recent {
+    fn end(&self) -> u64 {
+        self.first + self.items.len() as u64
+    }
+
+    fn push(&mut self, item: Item) {
+        self.bytes += size(&item);
+        self.items.push_back(match item {
+            Item::Event(record) => {
+                self.seen = self.seen.max(record.sequence);
+                Live::Event(LiveEvent::new(record))
+            }
+            Item::Chunk(chunk) => Live::Chunk(LiveChunk::new(chunk)),
+        });
+        while self.items.len() > KEPT || (self.bytes > KEPT_BYTES && self.items.len() > 1) {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        if let Some(item) = self.items.pop_front() {
+            self.first += 1;
+            self.bytes = self.bytes.saturating_sub(size_of_live(&item));
+        }
+    }
+
+    /// Makes a gap that every reader notices.
+    fn tear(&mut self) {
+        self.first = self.end() + 1;
+        self.items = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    fn trim(&mut self) {
+        while self.first < self.old && !self.items.is_empty() {
+            self.drop_first();
+        }
+        if self.items.is_empty() {
+            self.items = VecDeque::new();
+        }
+        self.old = self.end();
+    }
+
+    /// What stands from `next` on; `None`: some of it is gone.
+    fn from(&self, next: u64) -> Option<Vec<Live>> {
+        let skip = usize::try_from(next.checked_sub(self.first)?).ok()?;
+        Some(self.items.iter().skip(skip).take(TAKEN).cloned().collect())
+    }
+}
+
+/// About how much memory an item holds.
+fn size(item: &Item) -> usize {
+    match item {
+        Item::Event(record) => record_size(record),
+        Item::Chunk(chunk) => chunk.data.delta.b.len() + 256,
+    }
+}
+
+fn size_of_live(item: &Live) -> usize {
+    match item {
+        Live::Event(event) => record_size(&event.record),
+        Live::Chunk(live) => live.chunk.data.delta.b.len() + 256,
+    }
+}
+
+/// The texts of an ended message are nearly all of a large record.
+pub(super) fn record_size(record: &events::Record) -> usize {
+    let texts = record.data.as_object().into_iter().flatten().filter_map(|(_, value)| value.get("b")?.as_str());
+    1_024 + 2 * texts.map(str::len).sum::<usize>()
+}
+
+fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::MAX, f64::from)
+}
+
+impl Reader {
+    /// What came by since the last call, at least one item. Cancel-safe.
+    ///
+    /// # Errors
+    /// Something was missed; the next call goes on with what comes after this one.
+    pub(super) async fn next(&mut self) -> Result<Vec<Live>, Missed> {
+        loop {
+            let news = self.ring.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            {
+                let recent = self.ring.recent();
+                let Some(items) = recent.from(self.next) else {
+                    self.next = recent.end();
+                    return Err(Missed);
+                };
+                if !items.is_empty() {
+                    self.next += items.len() as u64;
+                    return Ok(items);
+                }
+            }
+            news.await;
+        }
+    }
+
+    /// Tells the ring how far the store was found to be.
+    pub(super) fn saw(&self, sequence: Sequence) {
+        let mut recent = self.ring.recent();
+        recent.seen = recent.seen.max(sequence);
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut rings = self.hub.rings();
+        if self.ring.readers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            rings.remove(&self.ring.conversation);
+            metrics::gauge!("loquent_live_conversations").set(count(rings.len()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use event_log::Chunk;
+    use events::{ChunkKind, ChunkProduced, KeyId, MessageId, RunId, Sealed};
+
+    fn chunk(conversation: ConversationId, index: u32) -> Item {
+        let (message, run) = (MessageId::generate(), RunId::generate());
+        let delta = Sealed { v: 1, k: KeyId::generate(), b: "text".into() };
+        let data = ChunkProduced { message, run, epoch: 1, index, kind: ChunkKind::Text, delta, after: 1, delay_ms: 0 };
+        Item::Chunk(Arc::new(Chunk { conversation, tenant: "default".into(), at: chrono::Utc::now(), data }))
+    }
+
+    fn indexes(items: &[Live]) -> Vec<u32> {
+        let index = |item: &Live| match item {
+            Live::Chunk(live) => live.chunk.data.index,
+            Live::Event(_) => u32::MAX,
+        };
+        items.iter().map(index).collect()
+    }
+
+    #[tokio::test]
+    async fn every_reader_gets_what_came_since_it_joined() {
+        let (hub, conversation) = (Arc::new(Hub::default()), ConversationId::generate());
+        let mut early = hub.join(conversation);
+        hub.deliver(vec![chunk(conversation, 0), chunk(ConversationId::generate(), 7)]);
+        let mut late = hub.join(conversation);
+        hub.deliver(vec![chunk(conversation, 1)]);
+        assert_eq!(indexes(&early.next().await.unwrap()), [0, 1]);
+        assert_eq!(indexes(&late.next().await.unwrap()), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_is_woken() {
+        let (hub, conversation) = (Arc::new(Hub::default()), ConversationId::generate());
+        let mut reader = hub.join(conversation);
+        let waiting = tokio::spawn(async move { reader.next().await.map(|items| items.len()) });
+        tokio::task::yield_now().await;
+        hub.deliver(vec![chunk(conversation, 0)]);
+        assert_eq!(waiting.await.unwrap().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_and_a_torn_tail_are_told() {
+        let (hub, conversation) = (Arc::new(Hub::default()), ConversationId::generate());
+        let mut reader = hub.join(conversation);
+        for index in 0..=u32::try_from(KEPT).unwrap() {
+            hub.deliver(vec![chunk(conversation, index)]);
+        }
+        assert!(reader.next().await.is_err());
+        hub.deliver(vec![chunk(conversation, 999)]);
+        assert_eq!(indexes(&reader.next().await.unwrap()), [999]);
+        hub.all_missed();
+        assert!(reader.next().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_ring_goes_with_its_last_reader_and_shrinks_when_it_rests() {
+        let (hub, conversation) = (Arc::new(Hub::default()), ConversationId::generate());
+        let reader = hub.join(conversation);
+        hub.deliver(vec![chunk(conversation, 0)]);
+        hub.trim();
+        assert_eq!(reader.ring.recent().items.len(), 1);
+        hub.trim();
+        assert_eq!(reader.ring.recent().items.len(), 0);
+        drop(reader);
+        assert!(hub.rings().is_empty());
+    }
+
+    #[tokio::test]
+    async fn readers_are_sent_to_a_store_that_stays_ahead() {
+        let (hub, conversation) = (Arc::new(Hub::default()), ConversationId::generate());
+        let mut reader = hub.join(conversation);
+        reader.saw(4);
+        hub.compare(conversation, 4);
+        hub.compare(conversation, 5);
+        assert!(futures::FutureExt::now_or_never(reader.next()).is_none());
+        hub.compare(conversation, 5);
+        assert!(reader.next().await.is_err());
+    }
+}

@@ -1,0 +1,199 @@
+//! Sealed values opened and persons named: from what the merge delivers to what a client is shown.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use events::{
+    Actor, ChunkKind, ChunkTable, ConversationEvent, ConversationId, Cursor, Field, FinishReason, MessageId, PersonId,
+    Record, RunId, Sealed, TurnId, Usage,
+};
+use keyring::Keyring;
+
+use super::cut::Cut;
+use super::item::{LiveChunk, LiveEvent, Texts};
+use super::merge::{Delta, Piece};
+use crate::Result;
+
+/// One thing that happened in a conversation, as its participants see it.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Just after this update: what follows is the same whenever it is asked for.
+    pub cursor: Cursor,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What happened. Persons are under their names; erased texts are empty.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the contract's schema describes every field")]
+pub enum Change {
+    ConversationStarted { title: Option<Arc<str>> },
+    ConversationRenamed { title: Arc<str> },
+    ConversationArchived,
+    ParticipantAdded { person: String, by: String },
+    ParticipantRemoved { person: String, by: String },
+    MessageSent { message: MessageId, author: String, text: Arc<str> },
+    TurnStarted { turn: TurnId },
+    TurnCompleted { turn: TurnId },
+    TurnFailed { turn: TurnId, reason: Arc<str> },
+    AgentStarted { run: RunId, agent: String, model: String, epoch: u32, message: MessageId },
+    ChunkProduced { message: MessageId, run: RunId, epoch: u32, index: u32, kind: ChunkKind, delta: Arc<str> },
+    MessageCompleted { message: MessageId, text: Arc<str>, finish_reason: FinishReason, usage: Option<Usage> },
+    MessageFailed { message: MessageId, text: Arc<str>, reason: Arc<str> },
+}
+
+/// What is shown for a person who was erased.
+const ERASED: &str = "erased";
+
+/// Opens one record's values.
+struct Opener<'a> {
+    keyring: &'a Keyring,
+    record: &'a Record,
+}
+
+impl Opener<'_> {
+    async fn open(
+        &self,
+        sealed: &Sealed,
+        owner: impl std::fmt::Display,
+        name: &'static str,
+    ) -> Result<Option<Arc<str>>> {
+        let field = Field::new(&self.record.tenant, self.record.subject, owner, name);
+        Ok(self.keyring.open(sealed, &field).await?.map(Arc::from))
+    }
+
+    /// The texts of an ended message, with the cut that gives its chunks.
+    async fn end(&self, event: &LiveEvent) -> Result<Texts> {
+        let Some(end) = event.end() else { return Ok(Texts::default()) };
+        let text = self.open(end.text, end.message, "text").await?;
+        let reasoning = match end.reasoning {
+            Some(reasoning) => self.open(reasoning, end.message, "reasoning").await?,
+            None => None,
+        };
+        let table = self.open(end.chunks, end.message, "chunks").await?;
+        let cut = match (&text, table) {
+            (Some(text), Some(table)) => {
+                let table = ChunkTable::unpack(&table, end.started).ok();
+                let cut = table.and_then(|table| Cut::new(table, text.clone(), reasoning.unwrap_or_default()));
+                cut.unwrap_or_else(|| {
+                    tracing::error!(message = %end.message, "an ended message's chunk table is not that of its text");
+                    Cut::default()
+                })
+            }
+            _ => Cut::default(),
+        };
+        let reason = match &event.event {
+            Some(ConversationEvent::MessageFailed(failed)) => self.open(&failed.reason, end.message, "reason").await?,
+            _ => None,
+        };
+        Ok(Texts { text, reason, cut: Arc::new(cut) })
+    }
+
+    async fn texts(&self, event: &LiveEvent) -> Result<Texts> {
+        use ConversationEvent as E;
+        let conversation = self.record.subject;
+        let mut texts = Texts::default();
+        match &event.event {
+            Some(E::ConversationStarted(started)) => {
+                if let Some(title) = &started.title {
+                    texts.text = self.open(title, conversation, "title").await?;
+                }
+            }
+            Some(E::ConversationRenamed(renamed)) => {
+                texts.text = self.open(&renamed.title, conversation, "title").await?;
+            }
+            Some(E::MessageSent(sent)) => texts.text = self.open(&sent.text, sent.message, "text").await?,
+            Some(E::TurnFailed(failed)) => texts.reason = self.open(&failed.reason, failed.turn, "reason").await?,
+            Some(E::MessageCompleted(_) | E::MessageFailed(_)) => texts = self.end(event).await?,
+            _ => {}
+        }
+        Ok(texts)
+    }
+}
+
+/// The texts of an event; opened once for all who see it.
+pub(super) async fn texts<'e>(keyring: &Keyring, event: &'e LiveEvent) -> Result<&'e Texts> {
+    let opener = Opener { keyring, record: &event.record };
+    event.texts.get_or_try_init(|| opener.texts(event)).await
+}
+
+/// The text of a chunk from the log; opened once for all who see it.
+pub(super) async fn delta(keyring: &Keyring, live: &LiveChunk) -> Result<Option<Arc<str>>> {
+    let open = async || {
+        let data = &live.chunk.data;
+        let field = Field::new(&live.chunk.tenant, live.chunk.conversation, data.message, "delta");
+        let opened = keyring.open(&data.delta, &field.of_chunk(data.epoch, data.index)).await?;
+        crate::Result::Ok(opened.map(Arc::from))
+    };
+    live.text.get_or_try_init(open).await.cloned()
+}
+
+/// What is shown of a chunk; nothing of one that was erased.
+pub(super) async fn of_chunk(keyring: &Keyring, piece: Piece) -> Result<Option<(DateTime<Utc>, Change)>> {
+    let delta = match piece.delta {
+        Delta::Sealed(live) => delta(keyring, &live).await?,
+        Delta::Plain(text) => Some(Arc::from(text)),
+    };
+    let Piece { message, run, epoch, index, kind, at, .. } = piece;
+    Ok(delta.map(|delta| (at, Change::ChunkProduced { message, run, epoch, index, kind, delta })))
+}
+
+/// What is shown of an event; nothing of one that is of no interest to clients.
+pub(super) async fn of_event(keyring: &Keyring, event: &LiveEvent) -> Result<Option<Change>> {
+    use ConversationEvent as E;
+    let Some(known) = &event.event else { return Ok(None) };
+    let texts = texts(keyring, event).await?;
+    let text = || texts.text.clone().unwrap_or_default();
+    let reason = || texts.reason.clone().unwrap_or_default();
+    Ok(Some(match known {
+        E::ConversationStarted(_) => Change::ConversationStarted { title: texts.text.clone() },
+        E::ConversationRenamed(_) => Change::ConversationRenamed { title: text() },
+        E::ConversationArchived(_) => Change::ConversationArchived,
+        E::ParticipantAdded(added) => {
+            let (person, by) = named(keyring, added.person, &event.record.actor).await?;
+            Change::ParticipantAdded { person, by }
+        }
+        E::ParticipantRemoved(removed) => {
+            let (person, by) = named(keyring, removed.person, &event.record.actor).await?;
+            Change::ParticipantRemoved { person, by }
+        }
+        E::MessageSent(sent) => {
+            let author = name(keyring, sent.author).await?;
+            Change::MessageSent { message: sent.message, author, text: text() }
+        }
+        E::TurnStarted(started) => Change::TurnStarted { turn: started.turn },
+        E::TurnCompleted(completed) => Change::TurnCompleted { turn: completed.turn },
+        E::TurnFailed(failed) => Change::TurnFailed { turn: failed.turn, reason: reason() },
+        E::AgentStarted(started) => Change::AgentStarted {
+            run: started.run,
+            agent: started.agent.clone(),
+            model: started.model.clone(),
+            epoch: started.epoch,
+            message: started.message,
+        },
+        E::MessageCompleted(end) => {
+            let (finish_reason, usage) = (end.finish_reason, end.usage);
+            Change::MessageCompleted { message: end.message, text: text(), finish_reason, usage }
+        }
+        E::MessageFailed(end) => Change::MessageFailed { message: end.message, text: text(), reason: reason() },
+        E::TurnPlanned(_) | E::AgentCompleted(_) | E::AgentFailed(_) => return Ok(None),
+    }))
+}
+
+async fn name(keyring: &Keyring, person: PersonId) -> Result<String> {
+    let mut names = keyring.subjects(&[person]).await?;
+    Ok(names.remove(&person).unwrap_or_else(|| ERASED.into()))
+}
+
+async fn named(keyring: &Keyring, person: PersonId, actor: &Actor) -> Result<(String, String)> {
+    let by = match actor {
+        Actor::Person(person) => name(keyring, *person).await?,
+        Actor::Agent(agent) => agent.clone(),
+        Actor::System => "system".into(),
+    };
+    Ok((name(keyring, person).await?, by))
+}
