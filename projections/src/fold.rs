@@ -210,7 +210,9 @@ impl RowSet {
     }
 
     fn change(&mut self, change: impl FnOnce(&mut ConversationRow)) {
-        self.conversation.as_mut().map_or((), change);
+        if let Some(row) = &mut self.conversation {
+            change(row);
+        }
     }
 
     fn started(&mut self, record: &Record, event: &ConversationStarted) {

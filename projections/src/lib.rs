@@ -14,6 +14,8 @@ mod rebuild;
 mod rows;
 mod run;
 mod tables;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Error, Result};
 pub use page::{Page, PageOf};

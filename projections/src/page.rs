@@ -219,7 +219,9 @@ mod tests {
     #[test]
     fn pages_that_make_no_sense_are_refused() {
         let page = |first, last| Page { first, last, ..Page::default() };
-        for (first, last) in [(Some(1), Some(1)), (Some(101), None), (None, Some(101)), (Some(-1), None), (None, Some(-1))] {
+        for (first, last) in
+            [(Some(1), Some(1)), (Some(101), None), (None, Some(101)), (Some(-1), None), (None, Some(-1))]
+        {
             assert!(matches!(window(&page(first, last)), Err(Error::Invalid(_))), "{first:?} {last:?}");
         }
         assert!(window(&page(Some(100), None)).is_ok() && window(&page(None, Some(0))).is_ok());

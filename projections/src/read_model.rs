@@ -64,3 +64,6 @@ fn visible(sql: Sql, tenant: &str, person: PersonId) -> Sql {
         .list([tenant.to_owned()])
         .push(")")
 }
+
+#[cfg(test)]
+mod tests;

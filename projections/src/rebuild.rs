@@ -133,33 +133,31 @@ impl<P: FnMut(Progress)> Work<'_, P> {
     }
 }
 
-/// Several conversations, each short enough to be folded in memory at once.
+/// Several conversations, short enough to be folded in memory at once.
 async fn small(database: &Database, store: &EventStore, group: &[(ConversationId, Sequence)]) -> Result<Progress> {
-    let [(first, _), .., (last, _)] = group else {
-        let Some((only, _)) = group.first() else { return Ok(Progress::default()) };
-        return streams(database, store, *only, *only).await;
-    };
-    streams(database, store, *first, *last).await
+    let (Some((first, _)), Some((last, _))) = (group.first(), group.last()) else { return Ok(Progress::default()) };
+    let entries = entries(store.load_range(*first, *last, 0, usize::MAX).await?)?;
+    let ids: BTreeSet<_> = entries.iter().map(Entry::conversation).collect();
+    replace(database, store, ids.into_iter().collect(), &entries).await
 }
 
-async fn streams(
+/// Puts the rows that the events lead to in the place of those that are there.
+async fn replace(
     database: &Database,
     store: &EventStore,
-    first: ConversationId,
-    last: ConversationId,
+    ids: Vec<ConversationId>,
+    read: &[Entry],
 ) -> Result<Progress> {
-    let entries = entries(store.load_range(first, last, 0, usize::MAX).await?)?;
-    let ids: BTreeSet<_> = entries.iter().map(Entry::conversation).collect();
-    let ids: Vec<_> = ids.into_iter().collect();
     let mut sets: HashMap<_, _> = ids.iter().map(|id| (*id, RowSet::new(*id))).collect();
-    let mut events = fold_in(&mut sets, &entries)?;
+    let mut events = fold_in(&mut sets, read)?;
     let mut tx = database.begin().await?;
     tables::lock(&mut tx, &ids).await?;
-    for row in tables::conversations(&mut tx, &ids).await? {
+    for (id, stands) in tables::sequences(&mut tx, &ids).await? {
         // A live projector was faster: what it wrote must not be taken back.
-        let Some(set) = sets.get_mut(&row.id) else { continue };
-        if row.sequence > set.sequence() {
-            for entry in self::entries(store.load_range(row.id, row.id, set.sequence(), usize::MAX).await?)? {
+        let Some(set) = sets.get_mut(&id) else { continue };
+        if stands > set.sequence() {
+            let later = store.load_range(id, id, set.sequence(), usize::MAX).await?;
+            for entry in entries(later)? {
                 events += u64::from(set.apply(&entry)?);
             }
         }
@@ -178,7 +176,7 @@ async fn large(database: &Database, store: &EventStore, id: ConversationId) -> R
     tables::delete(&mut tx, &[id]).await?;
     let mut conversation = None;
     loop {
-        let mut set = RowSet::at(id, conversation.take());
+        let set = RowSet::at(id, conversation.take());
         let page = entries(store.load_range(id, id, set.sequence(), EVENTS).await?)?;
         let is_last = page.len() < EVENTS;
         let mut sets = HashMap::from([(id, set)]);
@@ -242,3 +240,6 @@ async fn remove_leftovers(database: &Database) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

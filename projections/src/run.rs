@@ -142,12 +142,7 @@ impl Projector {
 }
 
 /// One transaction: whoever moves the checkpoint writes the rows.
-async fn write(
-    database: &Database,
-    checkpoints: &Checkpoints,
-    batch: &Batch,
-    entries: &[Entry],
-) -> Result<Outcome> {
+async fn write(database: &Database, checkpoints: &Checkpoints, batch: &Batch, entries: &[Entry]) -> Result<Outcome> {
     let mut tx = database.begin().await?;
     // First: it makes every other projector of this partition wait here, and then give up.
     if !checkpoints.advance(&mut tx, batch.partition, batch.previous.as_deref(), &batch.next).await? {
@@ -213,3 +208,6 @@ impl Patience {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod tests;

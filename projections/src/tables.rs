@@ -6,7 +6,7 @@ mod stored;
 mod write;
 
 pub(crate) use lock::lock;
-pub(crate) use read::{conversations, load_touched, participants};
+pub(crate) use read::{conversations, load_touched, participants, sequences};
 pub(crate) use stored::{
     CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN, position, signed,
 };

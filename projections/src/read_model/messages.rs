@@ -30,8 +30,8 @@ impl ReadModel {
     ) -> Result<HashMap<MessageId, MessageRow>> {
         let mut rows = HashMap::new();
         for ids in ids.chunks(LIST) {
-            let select = sql(format!("select {MESSAGE} from messages where message in "))
-                .list(ids.iter().map(MessageId::uuid));
+            let select =
+                sql(format!("select {MESSAGE} from messages where message in ")).list(ids.iter().map(MessageId::uuid));
             for stored in self.database.fetch_all::<StoredMessage>(visible(select, tenant, person)).await? {
                 let row = MessageRow::try_from(stored)?;
                 rows.insert(row.id, row);
@@ -46,9 +46,8 @@ impl ReadModel {
     /// A page that makes no sense; the database.
     pub async fn messages(&self, conversation: ConversationId, page: &Page) -> Result<PageOf<MessageRow>> {
         let window: Window<ByPlace> = Window::of(page)?;
-        let select = |begin: &str| {
-            sql(format!("{begin} from messages where conversation = $1")).bind(conversation.uuid())
-        };
+        let select =
+            |begin: &str| sql(format!("{begin} from messages where conversation = $1")).bind(conversation.uuid());
         let found: Found<StoredMessage> = window.read(&self.database, MESSAGE, select).await?;
         let rows = found.rows.into_iter().map(|stored| {
             let row = MessageRow::try_from(stored)?;

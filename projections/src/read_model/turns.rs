@@ -25,8 +25,7 @@ impl ReadModel {
     /// A page that makes no sense; the database.
     pub async fn turns(&self, conversation: ConversationId, page: &Page) -> Result<PageOf<TurnRow>> {
         let window: Window<BySequence> = Window::of(page)?;
-        let select =
-            |begin: &str| sql(format!("{begin} from turns where conversation = $1")).bind(conversation.uuid());
+        let select = |begin: &str| sql(format!("{begin} from turns where conversation = $1")).bind(conversation.uuid());
         let found: Found<StoredTurn> = window.read(&self.database, TURN, select).await?;
         let rows = found.rows.into_iter().map(|stored| {
             let row = TurnRow::try_from(stored)?;

@@ -1,14 +1,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use database::{Database, Transaction, sql};
-use events::{ConversationId, PersonId};
+use events::{ConversationId, PersonId, Sequence};
 use uuid::Uuid;
 
-use super::stored::{CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN};
 use super::LIST;
+use super::stored::{CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN};
+use crate::Result;
 use crate::fold::{RowSet, Touched};
 use crate::rows::{ConversationRow, MessageRow, RunRow, TurnRow};
-use crate::Result;
 
 /// The conversations' own rows, without participants; those that have none are missing.
 pub(crate) async fn conversations(tx: &mut Transaction, ids: &[ConversationId]) -> Result<Vec<ConversationRow>> {
@@ -22,6 +22,19 @@ pub(crate) async fn conversations(tx: &mut Transaction, ids: &[ConversationId]) 
     Ok(rows)
 }
 
+/// Up to which event the rows stand; those that have none are missing. It reads nothing that could be damaged otherwise.
+pub(crate) async fn sequences(tx: &mut Transaction, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Sequence)>> {
+    let mut all = Vec::new();
+    for ids in ids.chunks(LIST) {
+        let select = sql("select conversation, sequence from conversations where sequence > 0 and conversation in ")
+            .list(ids.iter().map(ConversationId::uuid));
+        let rows: Vec<(Uuid, i64)> = tx.fetch_all(select).await?;
+        let typed = |(id, sequence): (Uuid, i64)| (ConversationId::from_uuid(id), sequence.unsigned_abs());
+        all.extend(rows.into_iter().map(typed));
+    }
+    Ok(all)
+}
+
 /// Puts the rows that events change into their row sets.
 pub(crate) async fn load_touched(
     tx: &mut Transaction,
@@ -32,21 +45,27 @@ pub(crate) async fn load_touched(
         let select = sql(format!("select {MESSAGE} from messages where message in ")).list(ids);
         for stored in tx.fetch_all::<StoredMessage>(select).await? {
             let row = MessageRow::try_from(stored)?;
-            sets.get_mut(&row.conversation).map_or((), |set| set.messages.load(row.id, row));
+            if let Some(set) = sets.get_mut(&row.conversation) {
+                set.messages.load(row.id, row);
+            }
         }
     }
     for ids in chunks(touched.turns.iter().map(|id| id.uuid())) {
         let select = sql(format!("select {TURN} from turns where turn in ")).list(ids);
         for stored in tx.fetch_all::<StoredTurn>(select).await? {
             let row = TurnRow::try_from(stored)?;
-            sets.get_mut(&row.conversation).map_or((), |set| set.turns.load(row.id, row));
+            if let Some(set) = sets.get_mut(&row.conversation) {
+                set.turns.load(row.id, row);
+            }
         }
     }
     for ids in chunks(touched.runs.iter().map(|id| id.uuid())) {
         let select = sql(format!("select {RUN} from runs where run in ")).list(ids);
         for stored in tx.fetch_all::<StoredRun>(select).await? {
             let row = RunRow::try_from(stored)?;
-            sets.get_mut(&row.conversation).map_or((), |set| set.runs.load(row.id, row));
+            if let Some(set) = sets.get_mut(&row.conversation) {
+                set.runs.load(row.id, row);
+            }
         }
     }
     Ok(())

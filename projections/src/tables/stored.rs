@@ -1,7 +1,5 @@
 use chrono::{DateTime, Utc};
-use events::{
-    ConversationId, FinishReason, MessageId, PersonId, RunId, Sealed, Sequence, TurnId, Usage,
-};
+use events::{ConversationId, FinishReason, MessageId, PersonId, RunId, Sealed, Sequence, TurnId, Usage};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -122,10 +120,10 @@ impl TryFrom<StoredMessage> for MessageRow {
             conversation: ConversationId::from_uuid(stored.conversation),
             sequence: number(stored.sequence, TABLE, "sequence")?,
             position: number(stored.position, TABLE, "position")?,
-            role: stored.role.parse().map_err(|Unknown| damaged(TABLE, "role"))?,
+            role: Role::of_word(&stored.role).ok_or_else(|| damaged(TABLE, "role"))?,
             author,
             text: open(stored.text),
-            status: stored.status.parse().map_err(|Unknown| damaged(TABLE, "status"))?,
+            status: MessageStatus::of_word(&stored.status).ok_or_else(|| damaged(TABLE, "status"))?,
             message_type: open(stored.message_type),
             metadata: open(stored.metadata),
             run: stored.run.map(RunId::from_uuid),
@@ -151,7 +149,7 @@ impl TryFrom<StoredTurn> for TurnRow {
             sequence: number(stored.sequence, TABLE, "sequence")?,
             message: stored.message.map(MessageId::from_uuid),
             person: PersonId::from_uuid(stored.person),
-            status: stored.status.parse().map_err(|Unknown| damaged(TABLE, "status"))?,
+            status: RunStatus::of_word(&stored.status).ok_or_else(|| damaged(TABLE, "status"))?,
             reason: open(stored.reason),
             started_at: stored.started_at,
             ended_at: stored.ended_at,
@@ -173,7 +171,7 @@ impl TryFrom<StoredRun> for RunRow {
             agent: stored.agent,
             model: stored.model,
             epoch: number(stored.epoch, TABLE, "epoch")?,
-            status: stored.status.parse().map_err(|Unknown| damaged(TABLE, "status"))?,
+            status: RunStatus::of_word(&stored.status).ok_or_else(|| damaged(TABLE, "status"))?,
             error: open(stored.error),
             usage: open(stored.usage),
             started_at: stored.started_at,
@@ -182,9 +180,6 @@ impl TryFrom<StoredRun> for RunRow {
     }
 }
 
-/// A word in a column that is none of ours.
-pub(crate) struct Unknown;
-
 macro_rules! words {
     ($($kind:ident { $($variant:ident $word:literal),* })*) => {$(
         impl $kind {
@@ -192,12 +187,9 @@ macro_rules! words {
             pub(crate) fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
             }
-        }
-        impl std::str::FromStr for $kind {
-            type Err = Unknown;
 
-            fn from_str(word: &str) -> std::result::Result<Self, Unknown> {
-                match word { $($word => Ok(Self::$variant),)* _ => Err(Unknown) }
+            fn of_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
             }
         }
     )*};
