@@ -83,7 +83,8 @@ impl Received {
         match record.event() {
             Ok(_) => Self::Record { record: Arc::new(record), traceparent },
             Err(error) => {
-                let detail = std::error::Error::source(&error).map(|error| without_content(&error.to_string()).to_owned());
+                let detail =
+                    std::error::Error::source(&error).map(|error| without_content(&error.to_string()).to_owned());
                 let reason = format!("the data is not that of {}: {}", record.kind, detail.unwrap_or_default());
                 Self::Undecodable(letter(&record, reason))
             }

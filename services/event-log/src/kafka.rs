@@ -121,7 +121,11 @@ impl Kafka {
     pub(crate) async fn dead_letter(&self, letter: DeadLetter) -> Result<()> {
         let result = match self.put_aside(&letter, letter.value.as_deref()).await? {
             Err(error) if is_too_large(&error) => {
-                warn!(topic = letter.topic, offset = letter.offset, "a dead letter is too large and goes without its value");
+                warn!(
+                    topic = letter.topic,
+                    offset = letter.offset,
+                    "a dead letter is too large and goes without its value"
+                );
                 self.put_aside(&letter, None).await?
             }
             result => result,

@@ -14,7 +14,10 @@ pub(crate) struct Tail {
 
 enum Place {
     /// Behind the pump: reads the store by itself until it has caught up.
-    Past { store: EventStore, after: Position },
+    Past {
+        store: EventStore,
+        after: Position,
+    },
     Live(Subscription),
 }
 

@@ -102,7 +102,10 @@ fn create(config: &ClientConfig) -> KafkaResult<Client> {
 
 /// Too large for the broker or for this client, now and ever.
 pub(crate) fn is_too_large(error: &KafkaError) -> bool {
-    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize))
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
+    )
 }
 
 /// The local queue is full.

@@ -81,9 +81,10 @@ fn add(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
 
 /// The headers of a dead letter: those that the record had, and what is wrong with it.
 pub(super) fn dead_letter(letter: &DeadLetter) -> OwnedHeaders {
-    let original = letter.headers.iter().fold(OwnedHeaders::new_with_capacity(letter.headers.len() + 6), |all, (key, value)| {
-        all.insert(Header { key, value: value.as_deref() })
-    });
+    let original =
+        letter.headers.iter().fold(OwnedHeaders::new_with_capacity(letter.headers.len() + 6), |all, (key, value)| {
+            all.insert(Header { key, value: value.as_deref() })
+        });
     let headers = add(original, "dlq_topic", &letter.topic);
     let headers = add(headers, "dlq_partition", &letter.partition.to_string());
     let headers = add(headers, "dlq_offset", &letter.offset);
@@ -208,4 +209,3 @@ impl<'m> Attributes<'m> {
         self.parse::<DateTime<chrono::FixedOffset>>(name).map(|time| time.to_utc())
     }
 }
-

@@ -76,7 +76,8 @@ impl<'a> Term<'a> {
         let checkpoints = Checkpoints::new(store.database().clone(), "relay");
         let saved = checkpoints.load(&[0]).await?.remove(&0);
         let done = saved.as_deref().map_or(Ok(Position::default()), str::parse);
-        let done = done.map_err(|_| Error::Settings("the relay's checkpoint is not a position of this store".into()))?;
+        let done =
+            done.map_err(|_| Error::Settings("the relay's checkpoint is not a position of this store".into()))?;
         Ok(Self {
             log,
             store,

@@ -6,8 +6,8 @@ use event_store::{EventStore, NewEvent};
 use events::event::{AgentStarted, ContextReference, MessageFailed, TurnCompleted};
 use events::record::Envelope;
 use events::{
-    Actor, ChunkKind, ChunkProduced, ConversationEvent, ConversationId, EventId, KeyId, MessageId, Record, RunId, Sealed,
-    TurnId,
+    Actor, ChunkKind, ChunkProduced, ConversationEvent, ConversationId, EventId, KeyId, MessageId, Record, RunId,
+    Sealed, TurnId,
 };
 
 pub(crate) const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -73,7 +73,8 @@ impl Stream {
     }
 
     pub(crate) async fn start(&mut self, message: MessageId, epoch: u32) -> Record {
-        let context = ContextReference { conversation: self.id, up_to: self.sequence(), renderer: 1, digest: "d".into() };
+        let context =
+            ContextReference { conversation: self.id, up_to: self.sequence(), renderer: 1, digest: "d".into() };
         let started = AgentStarted {
             run: RunId::generate(),
             turn: TurnId::generate(),

@@ -118,7 +118,9 @@ async fn the_chunks_of_an_older_epoch_are_void() {
         log.log.publish_chunk(stream.chunk(message, 2, 0, 1)).await.unwrap();
         log.log.publish_chunk(stream.chunk(message, 1, 1, 1)).await.unwrap();
         log.log.publish_chunk(stream.chunk(message, 2, 1, 1)).await.unwrap();
-        reading.until(|reading| reading.chunks.iter().any(|chunk| (chunk.data.epoch, chunk.data.index) == (2, 1))).await;
+        reading
+            .until(|reading| reading.chunks.iter().any(|chunk| (chunk.data.epoch, chunk.data.index) == (2, 1)))
+            .await;
         let filled = log.log.chunks_of(stream.id, message, stream.began).await.unwrap();
         assert!(filled.iter().map(|chunk| (chunk.data.epoch, chunk.data.index)).eq([(2, 0), (2, 1)]));
     }
