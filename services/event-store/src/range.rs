@@ -43,10 +43,11 @@ impl EventStore {
     /// # Errors
     /// The database.
     pub async fn last_sequences(&self, streams: &[ConversationId]) -> Result<Vec<(ConversationId, Sequence)>> {
-        let query = sql("select aggregate_id, max(sequence) from events where aggregate_type = $1 and aggregate_id in ")
-            .bind(Stream::TYPE.to_owned())
-            .list(streams.iter().map(ToString::to_string))
-            .push(" group by aggregate_id");
+        let query =
+            sql("select aggregate_id, max(sequence) from events where aggregate_type = $1 and aggregate_id in ")
+                .bind(Stream::TYPE.to_owned())
+                .list(streams.iter().map(ToString::to_string))
+                .push(" group by aggregate_id");
         let rows: Vec<(String, i64)> = self.database().fetch_all(query).await?;
         let named = rows.into_iter().filter_map(|(id, last)| Some((id.parse().ok()?, Sequence::try_from(last).ok()?)));
         Ok(named.collect())

@@ -18,7 +18,7 @@ impl EventStore {
     /// Over a migrated database.
     ///
     /// # Errors
-    /// None today; opening may come to look at the database.
+    /// None: the database is not asked before there is something to do.
     pub async fn new(database: Database) -> Result<Self> {
         let appender = Arc::new(Appender::new(&database));
         Ok(Self { database, appender, appended: watch::Sender::new(0) })

@@ -107,8 +107,8 @@ impl EventStore {
         Ok(last.map(|place| place.position()).unwrap_or_default())
     }
 
-    /// For how long the oldest event that the tail cannot show yet has been waiting behind an open transaction; `None` when
-    /// none waits. SQLite has one writer, so nothing ever waits there.
+    /// For how long the next event of the tail has been waiting behind an open transaction; `None` when none waits. SQLite has
+    /// one writer, so nothing ever waits there.
     ///
     /// # Errors
     /// The database.
@@ -117,11 +117,11 @@ impl EventStore {
             return Ok(None);
         }
         let query = sql(format!(
-            "select cast(extract(epoch from clock_timestamp() - min(recorded_at)) as double precision) \
-             from events where not ({SETTLED})"
+            "select cast(extract(epoch from clock_timestamp() - recorded_at) as double precision) from events \
+             where not ({SETTLED}) order by txid, position limit 1"
         ));
-        let row: Option<(Option<f64>,)> = self.database().fetch_optional(query).await?;
-        Ok(row.and_then(|(seconds,)| seconds).and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()))
+        let row: Option<(f64,)> = self.database().fetch_optional(query).await?;
+        Ok(row.and_then(|(seconds,)| Duration::try_from_secs_f64(seconds.max(0.0)).ok()))
     }
 }
 

@@ -12,6 +12,9 @@ pub enum Error {
     /// Another master key wrapped what the store holds.
     #[error("the store's keys were wrapped by another master key")]
     WrongMasterKey,
+    /// A token may carry any name; the store does not keep any.
+    #[error("a tenant, issuer or subject has at most 512 bytes and no NUL")]
+    UnusableName,
     /// Never known, or erased.
     #[error("there is no person {0}")]
     NoSuchPerson(PersonId),
@@ -34,7 +37,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::MalformedMasterKey | Self::WrongMasterKey => Kind::Invalid,
+            Self::MalformedMasterKey | Self::WrongMasterKey | Self::UnusableName => Kind::Invalid,
             Self::NoSuchPerson(_) => Kind::NotFound,
             Self::Unsettled => Kind::Unavailable,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,

@@ -13,13 +13,15 @@ use crate::{Error, Keyring, Result};
 
 /// Persons asked for in one statement.
 const AT_ONCE: usize = 1000;
+/// Three such names fit into an entry of PostgreSQL's index.
+const LONGEST_NAME: usize = 512;
 
 impl Keyring {
     /// The pseudonym of (tenant, issuer, subject); made when they are first seen, and made anew when they return after an
     /// erasure.
     ///
     /// # Errors
-    /// The database.
+    /// [`Error::UnusableName`], or the database.
     pub async fn person(&self, tenant: &str, issuer: &str, subject: &str) -> Result<PersonId> {
         for _ in 0..ATTEMPTS {
             if let Some(person) = self.find_person(tenant, issuer, subject).await? {
@@ -42,8 +44,11 @@ impl Keyring {
     /// The pseudonym of somebody who was seen before.
     ///
     /// # Errors
-    /// The database.
+    /// [`Error::UnusableName`], or the database.
     pub async fn find_person(&self, tenant: &str, issuer: &str, subject: &str) -> Result<Option<PersonId>> {
+        if [tenant, issuer, subject].iter().any(|name| name.len() > LONGEST_NAME || name.contains('\0')) {
+            return Err(Error::UnusableName);
+        }
         let name = (tenant.to_owned(), issuer.to_owned(), subject.to_owned());
         if let Some(person) = self.0.persons.get(&name) {
             return Ok(Some(person));

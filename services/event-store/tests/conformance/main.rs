@@ -1,5 +1,7 @@
 //! One suite for both engines: SQLite always, PostgreSQL when `TEST_DATABASE_URL` names a server.
 
+#![allow(clippy::unwrap_used, reason = "helpers beside the tests fail as tests do")]
+
 mod append;
 mod consumers;
 mod inversion;
