@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::*;
+
+fn sources(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Sources {
+    let environment = environment.iter().map(|(name, text)| ((*name).into(), (*text).into()));
+    Sources {
+        file: (!file.is_empty()).then(|| (PathBuf::from("loquent.toml"), file.to_owned())),
+        environment: environment.collect::<BTreeMap<_, _>>(),
+        flags: flags.iter().map(|(key, text)| (*key, (*text).to_owned())).collect(),
+    }
+}
+
+fn config(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Outcome<Config> {
+    Config::load(sources(file, environment, flags)).map(|(config, _)| config)
+}
+
+fn refusal(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> String {
+    match config(file, environment, flags).and_then(|config| config.check_form()) {
+        Err(Failure::Usage(message)) => message,
+        other => panic!("should be refused as wrong usage: {other:?}"),
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_which_wins_over_the_file() {
+    let file = "listen = \"127.0.0.1:1\"\nmodel = \"offline\"\nlease = \"3s\"";
+    let environment = [("LOQUENT_LISTEN", "127.0.0.1:2"), ("LOQUENT_LEASE", "4s")];
+    let config = config(file, &environment, &[("listen", "127.0.0.1:3")]).expect("settings");
+    assert_eq!(config.server.listen, "127.0.0.1:3");
+    assert_eq!(config.agents.lease, Duration::from_secs(4));
+    assert_eq!(config.store.url(), "sqlite://.loquent/loquent.db");
+}
+
+#[test]
+fn our_own_name_wins_over_its_alias() {
+    let both = [("PORT", "99"), ("LOQUENT_LISTEN", "127.0.0.1:1")];
+    assert_eq!(config("", &both, &[]).expect("settings").server.listen, "127.0.0.1:1");
+    let alias =
+        [("PORT", "99"), ("DATABASE_URL", "postgres://h/d"), ("JWT_SECRET", "0123456789abcdef0123456789abcdef")];
+    let config = config("", &alias, &[]).expect("settings");
+    assert_eq!(config.server.listen, "0.0.0.0:99");
+    assert_eq!(config.store, Store::Postgres("postgres://h/d".into()));
+    assert_eq!(config.tokens.secret.expect("secret").expose(), "0123456789abcdef0123456789abcdef");
+}
+
+#[test]
+fn what_kubernetes_sets_is_passed_over() {
+    let environment = [
+        ("LOQUENT_PORT", "tcp://10.0.0.1:8080"),
+        ("LOQUENT_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("LOQUENT_SERVICE_HOST", "10.0.0.1"),
+        ("LOQUENT_GATEWAY_SERVICE_PORT_HTTP", "80"),
+        ("LOQUENT_GATEWAY_PORT_80_TCP", "tcp://10.0.0.1:80"),
+    ];
+    assert_eq!(config("", &environment, &[]).expect("settings").server.listen, "127.0.0.1:8080");
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest_one() {
+    assert!(refusal("lisen = \"a\"", &[], &[]).ends_with("unknown key lisen; the nearest is listen"));
+    assert!(refusal("[timeouts]\nfirst = \"1s\"", &[], &[]).contains("the nearest is timeouts.first_token"));
+    assert!(refusal("[agents.a]\ninstruction = \"x\"", &[], &[]).contains("the nearest is instructions"));
+    assert!(refusal("", &[("LOQUENT_LISTN", "x")], &[]).ends_with("the nearest is LOQUENT_LISTEN"));
+    assert!(refusal("", &[("LOQUENT_ROLES", "gatway")], &[]).contains("the nearest is gateway"));
+}
+
+#[test]
+fn a_wrong_value_is_refused_by_the_name_it_was_given_under() {
+    assert!(refusal("", &[("PORT", "http")], &[]).starts_with("PORT: "));
+    assert!(refusal("", &[], &[("lease", "10")]).starts_with("--lease: "));
+    assert!(refusal("partitions = 0", &[], &[]).starts_with("partitions: "));
+    assert!(refusal("", &[("LOQUENT_JWT_SECRET", "short")], &[]).contains("at least 32 bytes"));
+}
+
+#[test]
+fn backends_and_roles_that_do_not_go_together_are_refused_with_the_reason() {
+    assert!(refusal("", &[], &[("roles", "gateway")]).contains("must have all roles"));
+    assert!(refusal("", &[], &[("log", "kafka://127.0.0.1:9092")]).contains("needs a PostgreSQL store"));
+    assert!(refusal("", &[], &[("log", "kafka://nowhere")]).starts_with("--log: "));
+    assert!(refusal("", &[], &[("store", "mysql://me:pw@h/d")]).starts_with("--store: "));
+}
+
+#[test]
+fn no_secret_is_in_what_is_printed() {
+    let planted = "planted-secret-planted-secret-planted";
+    let environment = [("JWT_SECRET", planted), ("OPENAI_API_KEY", planted), ("LOQUENT_MASTER_KEY", planted)];
+    let config = config("", &environment, &[]).expect("settings");
+    assert!(!format!("{config:?}").contains("planted"));
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file() {
+    let file = std::env::temp_dir().join(format!("loquent-secret-{}", std::process::id()));
+    std::fs::write(&file, "0123456789abcdef0123456789abcdef\n").expect("write");
+    let path = file.display().to_string();
+    let config = config("", &[("LOQUENT_JWT_SECRET_FILE", &path)], &[]).expect("settings");
+    assert_eq!(config.tokens.secret.expect("secret").expose(), "0123456789abcdef0123456789abcdef");
+    std::fs::remove_file(&file).expect("remove");
+}
+
+#[test]
+fn librdkafka_is_set_with_and_without_quotes() {
+    let file = "[kafka]\n\"sasl.username\" = \"me\"\nsecurity.protocol = \"ssl\"";
+    let kafka = config(file, &[], &[]).expect("settings").log.kafka;
+    assert_eq!(kafka["sasl.username"], "me");
+    assert_eq!(kafka["security.protocol"], "ssl");
+}
+
+#[test]
+fn providers_take_their_key_from_the_variable_they_name() {
+    let file = "[providers.groq]\nkind = \"openai\"\nbase_url = \"https://g.example/v1\"\nkey_env = \"GROQ_API_KEY\"";
+    let providers = config(file, &[("GROQ_API_KEY", "k")], &[]).expect("settings").agents.providers;
+    assert_eq!(providers["groq"].key.as_ref().map(Secret::expose), Some("k"));
+    assert_eq!(providers["openai"].base_url, "https://api.openai.com/v1");
+}

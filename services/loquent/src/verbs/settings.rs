@@ -1,0 +1,97 @@
+//! `loquent config print`.
+
+use serde_json::{Map, Value, json};
+use toml::Table;
+
+use super::print;
+use crate::cli::Output;
+use crate::config::known::{SETTINGS, Setting};
+use crate::config::{Config, Layers, secret};
+use crate::failure::Outcome;
+
+const HIDDEN: &str = "<redacted>";
+
+/// Prints what holds, where it comes from, and no secret. The text form is a `loquent.toml`.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub(crate) fn run(config: &Config, layers: &Layers, output: Output) -> Outcome<()> {
+    match output {
+        Output::Json => print(format_args!("{:#}", as_json(config, layers))),
+        Output::Text => as_text(config, layers),
+    }
+}
+
+/// The value to show, and who said it.
+fn shown(config: &Config, layers: &Layers, setting: &Setting) -> Option<(String, String)> {
+    let origin = layers.origin(setting.key).unwrap_or("default").to_owned();
+    let value = match setting.key {
+        "store" => secret::without_password(&config.store.url()),
+        "openai_base_url" => secret::without_password(layers.get(setting.key)?),
+        key if setting.secret => layers.get(key).map(|_| HIDDEN.to_owned())?,
+        key => layers.get(key)?.to_owned(),
+    };
+    Some((value, origin))
+}
+
+fn as_text(config: &Config, layers: &Layers) -> Outcome<()> {
+    let mut table = "";
+    for setting in SETTINGS {
+        let Some((value, origin)) = shown(config, layers, setting) else { continue };
+        let key = match setting.key.split_once('.') {
+            Some((section, key)) => {
+                if section != table {
+                    print(format_args!("\n[{section}]"))?;
+                    table = section;
+                }
+                key
+            }
+            None => setting.key,
+        };
+        print(format_args!("{key} = {}  # {origin}", toml::Value::String(value)))?;
+    }
+    let tables = hidden_tables(layers);
+    if tables.is_empty() { Ok(()) } else { print(format_args!("\n{}", toml::to_string(&tables)?.trim_end())) }
+}
+
+fn as_json(config: &Config, layers: &Layers) -> Value {
+    let entry = |setting: &Setting| {
+        let (value, origin) = shown(config, layers, setting)?;
+        Some((setting.key.to_owned(), json!({ "value": value, "from": origin })))
+    };
+    let mut all: Map<String, Value> = SETTINGS.iter().filter_map(entry).collect();
+    all.extend(hidden_tables(layers).into_iter().map(|(key, value)| (key, json!(value))));
+    Value::Object(all)
+}
+
+/// The file's tables. librdkafka takes passwords and keys under many names, so none of its values but the harmless are shown;
+/// a provider's address may carry a password too.
+fn hidden_tables(layers: &Layers) -> Table {
+    let mut tables = layers.tables.clone();
+    if let Some(kafka) = tables.get_mut("kafka") {
+        hide(kafka, &|key, _| {
+            let harmless = ["security.protocol", "sasl.mechanism", "protocol", "mechanism", "mechanisms"];
+            if harmless.contains(&key) { String::new() } else { HIDDEN.to_owned() }
+        });
+    }
+    if let Some(providers) = tables.get_mut("providers") {
+        hide(providers, &|key, text| if key == "base_url" { secret::without_password(text) } else { String::new() });
+    }
+    tables
+}
+
+/// Replaces texts by what `instead` says; an empty answer leaves them.
+fn hide(value: &mut toml::Value, instead: &dyn Fn(&str, &str) -> String) {
+    let Some(table) = value.as_table_mut() else { return };
+    for (key, value) in table.iter_mut() {
+        match value {
+            toml::Value::String(text) => {
+                let replaced = instead(key, text);
+                if !replaced.is_empty() {
+                    *text = replaced;
+                }
+            }
+            nested => hide(nested, instead),
+        }
+    }
+}
