@@ -219,6 +219,7 @@ impl Commands {
             return Ok(None);
         };
         let loaded = self.load(last.subject).await?.ok_or(Error::NotFound)?;
+        metrics::counter!("loquent_command_repeats_total").increment(1);
         Ok(Some(Outcome { records, loaded, repeated: true }))
     }
 }
