@@ -23,7 +23,11 @@ mod model;
 mod prompt;
 mod registry;
 mod run;
+#[cfg(test)]
+mod scripted;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod work;
 mod worker;

@@ -4,8 +4,6 @@ mod end;
 mod prepare;
 mod salvage;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,6 +13,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// No other process runs agents on this store, so what an earlier one left behind is taken over at once.
     pub exclusive: bool,
+    /// How long runs may go on after the process was told to stop; then other workers get them.
+    pub drain: Duration,
     /// How long a model may take.
     pub timeouts: Timeouts,
     /// Bytes of one line of a model's stream; a longer one fails the answer.
@@ -87,6 +89,7 @@ impl Default for Settings {
             lease: Duration::from_secs(10),
             concurrency: 64,
             exclusive: false,
+            drain: Duration::from_secs(25),
             timeouts: Timeouts::default(),
             line_limit: 1 << 20,
             answer_limit: 512 << 10,

@@ -22,9 +22,7 @@ use crate::work::{Key, Lease, Task};
 const POLL: Duration = Duration::from_millis(100);
 /// Between two tries where the store does not answer.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long runs may go on after the process was told to stop.
-const DRAIN: Duration = Duration::from_secs(25);
-/// How long they may take to notice that this is over.
+/// How long runs may take to notice that the drain is over.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The longest pause after failures that are not the store's absence.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -153,7 +151,7 @@ pub(crate) async fn renew(context: &Context, registry: &Registry, stop: &Cancell
 
 async fn drain(context: &Context, registry: &Registry, mut running: JoinSet<()>) {
     let all = async |running: &mut JoinSet<()>| while running.join_next().await.is_some() {};
-    if timeout(DRAIN, all(&mut running)).await.is_err() {
+    if timeout(context.settings.drain, all(&mut running)).await.is_err() {
         tracing::info!(runs = running.len(), "giving runs back");
         registry.lose_all();
         let _ = timeout(FAREWELL, all(&mut running)).await;

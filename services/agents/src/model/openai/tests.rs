@@ -1,100 +1,16 @@
 //! Against a server that misbehaves in every way we know of.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use events::{ChunkKind, FinishReason, Usage};
 use futures::StreamExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+
+use events::{ChunkKind, FinishReason, Usage};
 
 use super::*;
 use crate::prompt::Role;
+use crate::scripted::{Act, Scripted, delta, head, send, sse, stop};
 use crate::settings::{ProviderKind, Secret};
-
-/// What the server does with one connection after it has read the request.
-#[derive(Clone)]
-enum Act {
-    Send(Vec<u8>),
-    Pause(Duration),
-    Hang,
-}
-
-/// A server that plays one script per connection and remembers the requests.
-struct Scripted {
-    address: String,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Scripted {
-    async fn start(scripts: Vec<Vec<Act>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/v1", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let (seen, mut scripts) = (requests.clone(), VecDeque::from(scripts));
-        tokio::spawn(async move {
-            while let (Some(script), Ok((socket, _))) = (scripts.pop_front(), listener.accept().await) {
-                let seen = seen.clone();
-                tokio::spawn(async move { play(socket, script, &seen).await });
-            }
-        });
-        Self { address, requests }
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-async fn play(mut socket: TcpStream, script: Vec<Act>, seen: &Mutex<Vec<String>>) {
-    let (mut request, mut part) = (Vec::new(), [0; 4096]);
-    while !is_whole(&request) {
-        match socket.read(&mut part).await {
-            Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
-            _ => return,
-        }
-    }
-    seen.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
-    for act in script {
-        match act {
-            Act::Send(bytes) => {
-                if socket.write_all(&bytes).await.is_err() {
-                    return;
-                }
-            }
-            Act::Pause(pause) => tokio::time::sleep(pause).await,
-            Act::Hang => std::future::pending().await,
-        }
-    }
-}
-
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-    body.len() >= length.unwrap_or(0)
-}
-
-fn head(status: &str, headers: &str) -> Act {
-    send(&format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\n\r\n"))
-}
-
-fn sse() -> Act {
-    head("200 OK", "content-type: text/event-stream\r\n")
-}
-
-fn send(text: &str) -> Act {
-    Act::Send(text.as_bytes().to_vec())
-}
-
-fn delta(text: &str) -> Act {
-    send(&format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"))
-}
-
-fn stop() -> Act {
-    send("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
-}
 
 fn timeouts() -> Timeouts {
     let short = Duration::from_millis(300);
