@@ -38,10 +38,6 @@ impl AgentRun {
     pub(super) fn writing(self, message: Option<Message>) -> Self {
         Self { message: message.map(Box::new), ..self }
     }
-
-    pub(super) fn row(&self) -> &RunRow {
-        &self.row
-    }
 }
 
 /// What the read model's word is here.
