@@ -1,7 +1,8 @@
 //! Many streams at once, for whoever goes through all of them.
 
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
-use database::sql;
+use database::{Dialect, sql};
 use events::{ConversationId, Record, Sequence};
 
 use crate::append::Stream;
@@ -50,6 +51,27 @@ impl EventStore {
                 .push(" group by aggregate_id");
         let rows: Vec<(String, i64)> = self.database().fetch_all(query).await?;
         let named = rows.into_iter().filter_map(|(id, last)| Some((id.parse().ok()?, Sequence::try_from(last).ok()?)));
+        Ok(named.collect())
+    }
+
+    /// Which events are the newest of the store, newest first, and when they were recorded: what a consumer's lag is measured by.
+    /// Also those that the [`tail`](Self::tail) holds back.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn latest(&self, limit: usize) -> Result<Vec<(ConversationId, Sequence, DateTime<Utc>)>> {
+        let query = match self.database().dialect() {
+            Dialect::Postgres => sql("select aggregate_id, sequence, recorded_at from events \
+                 where aggregate_type = $1 order by txid desc, position desc limit $2"),
+            Dialect::Sqlite => sql("select aggregate_id, sequence, recorded_at \
+                 from event_positions join events using (aggregate_id, sequence) \
+                 where aggregate_type = $1 order by position desc limit $2"),
+        };
+        let query = query.bind(Stream::TYPE.to_owned()).bind(big(limit as u64));
+        let rows: Vec<(String, i64, DateTime<Utc>)> = self.database().fetch_all(query).await?;
+        let named = rows.into_iter().filter_map(|(stream, sequence, recorded_at)| {
+            Some((stream.parse().ok()?, Sequence::try_from(sequence).ok()?, recorded_at))
+        });
         Ok(named.collect())
     }
 }

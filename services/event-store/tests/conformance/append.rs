@@ -73,9 +73,9 @@ async fn what_is_not_one_piece_of_one_stream_is_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sixty_four_writers_on_one_stream_make_one_unbroken_chain() {
-    const EACH: usize = 4;
+    const EACH: usize = 2;
     for fresh in stores().await {
         let stream = ConversationId::generate();
         let writers: Vec<_> = (0..64)
@@ -134,5 +134,27 @@ async fn a_database_that_does_not_answer_is_unavailable() {
         let stream = record.subject;
         assert_eq!(fresh.store.append(vec![plain(record)]).await.unwrap_err().kind(), Kind::Unavailable);
         assert_eq!(fresh.store.load(stream, 0, 1).await.unwrap_err().kind(), Kind::Unavailable);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_is_given_up_leaves_nothing_half_done() {
+    for fresh in stores().await {
+        let mut given_up = Vec::new();
+        for round in 0..300_u64 {
+            let records = chain(ConversationId::generate(), 3);
+            let store = fresh.store.clone();
+            let events = records.iter().cloned().map(plain).collect();
+            let appending = tokio::spawn(async move { store.append(events).await });
+            // From "not begun" to "long done".
+            tokio::time::sleep(std::time::Duration::from_micros(round * 10)).await;
+            appending.abort();
+            given_up.push(records);
+        }
+        append_stream(&fresh.store, 1).await;
+        for records in given_up {
+            let stored = fresh.store.load(records[0].subject, 0, 10).await.unwrap();
+            assert!(stored.is_empty() || stored == records, "all or nothing");
+        }
     }
 }

@@ -40,7 +40,7 @@ async fn an_empty_store_has_an_empty_tail() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_beside_many_writers_misses_nothing_and_sees_each_stream_in_order() {
     const WRITERS: usize = 16;
     const APPENDS: usize = 25;
