@@ -1,11 +1,12 @@
 //! The live projector: the log into rows, batch by batch.
 
+mod lag;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use database::Database;
-use event_log::{Batch, Consumer, DeadLetter, EventLog, Received};
+use event_log::{Batch, DeadLetter, EventLog, Received};
 use event_store::{Checkpoints, EventStore};
 use events::{ConversationId, Sequence};
 use tokio_util::sync::CancellationToken;
@@ -31,11 +32,10 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5
 pub async fn run(database: Database, store: EventStore, log: EventLog, shutdown: CancellationToken) -> Result<()> {
     let checkpoints = Checkpoints::new(database.clone(), CONSUMER);
     let projector = Projector { database, store, log, checkpoints };
-    let mut patience = Patience::default();
-    while !shutdown.is_cancelled() {
-        if let Err(error) = projector.follow(&mut patience, &shutdown).await {
-            patience.failed(&error, &shutdown).await;
-        }
+    let lag = lag::measure(&projector.database, &projector.store, CONSUMER);
+    tokio::select! {
+        () = projector.project(&shutdown) => {}
+        () = lag => {}
     }
     Ok(())
 }
@@ -57,6 +57,15 @@ enum Outcome {
 }
 
 impl Projector {
+    async fn project(&self, shutdown: &CancellationToken) {
+        let mut patience = Patience::default();
+        while !shutdown.is_cancelled() {
+            if let Err(error) = self.follow(&mut patience, shutdown).await {
+                patience.failed(&error, shutdown).await;
+            }
+        }
+    }
+
     /// With one consumer, until the shutdown or until somebody else has moved a checkpoint.
     async fn follow(&self, patience: &mut Patience, shutdown: &CancellationToken) -> Result<()> {
         let mut consumer = self.log.consumer(CONSUMER, self.checkpoints.clone()).await?;
@@ -67,7 +76,7 @@ impl Projector {
                 batch = consumer.next() => batch?,
             };
             match self.insist(&batch, patience, shutdown).await {
-                Some(Outcome::Applied) => self.applied(&consumer, &batch),
+                Some(Outcome::Applied) => consumer.commit(&batch),
                 Some(Outcome::Moved) => {
                     info!(partition = batch.partition, "another projector has moved the checkpoint; beginning there");
                     return Ok(());
@@ -88,7 +97,6 @@ impl Projector {
                 }
                 Err(error) => patience.failed(&error, shutdown).await,
             }
-            lag(batch);
             if shutdown.is_cancelled() {
                 return None;
             }
@@ -134,11 +142,6 @@ impl Projector {
         warn!(%conversation, sequence, reason = letter.reason, "an event cannot be read and was put aside");
         Ok(in_place)
     }
-
-    fn applied(&self, consumer: &Consumer, batch: &Batch) {
-        consumer.commit(batch);
-        lag(batch);
-    }
 }
 
 /// One transaction: whoever moves the checkpoint writes the rows.
@@ -160,18 +163,6 @@ fn event_of(letter: &DeadLetter) -> Option<(ConversationId, Sequence)> {
     let (_, sequence) = letter.headers.iter().find(|(name, _)| name == "ce_sequence")?;
     let sequence = std::str::from_utf8(sequence.as_deref()?).ok()?;
     Some((key.parse().ok()?, sequence.parse().ok()?))
-}
-
-/// How old the newest event of the batch is: once the batch is written that is how far the rows are behind.
-fn lag(batch: &Batch) {
-    let newest = batch.records.iter().rev().find_map(|received| match received {
-        Received::Record { record, .. } => Some(record.time),
-        Received::Undecodable(_) => None,
-    });
-    if let Some(newest) = newest {
-        let age = (Utc::now() - newest).to_std().unwrap_or_default();
-        metrics::gauge!("loquent_projection_lag_seconds", "consumer" => CONSUMER).set(age.as_secs_f64());
-    }
 }
 
 /// How long to wait after failures in a row.

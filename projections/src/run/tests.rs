@@ -247,3 +247,68 @@ fn a_dead_letter_names_the_event_that_it_stands_for() {
     assert_eq!(event_of(&letter("x", "12")), None);
     assert_eq!(event_of(&letter(&id.to_string(), "x")), None);
 }
+
+#[tokio::test]
+async fn the_lag_is_what_the_store_has_and_the_rows_have_not() {
+    for test in databases().await {
+        let store = EventStore::new(test.database.clone()).await.unwrap();
+        assert_eq!(lag::lag(&test.database, &store).await.unwrap(), (0, Duration::ZERO));
+        let (known, unknown) = (Story::eventful(), Story::new());
+        for story in [&known, &unknown] {
+            story.append(&store).await;
+        }
+        attempt(&test, &batch(&known.records[..4], None, "a")).await.unwrap();
+        let (events, age) = lag::lag(&test.database, &store).await.unwrap();
+        assert_eq!(events, known.records.len() - 4 + 1);
+        assert!(age > Duration::ZERO && age < Duration::from_secs(60), "{age:?}");
+        attempt(&test, &batch(&known.records[4..], Some("a"), "b")).await.unwrap();
+        assert_eq!(lag::lag(&test.database, &store).await.unwrap().0, 1);
+    }
+}
+
+/// Needs `TEST_DATABASE_URL` and `TEST_KAFKA_BROKERS`.
+#[tokio::test(flavor = "multi_thread")]
+async fn projectors_share_the_partitions_of_a_broker() {
+    let (Some(test), Ok(brokers)) = (database::testing::postgres().await, std::env::var("TEST_KAFKA_BROKERS")) else {
+        return;
+    };
+    let store = EventStore::new(test.database.clone()).await.unwrap();
+    let topic_prefix = format!("test-{}.", uuid::Uuid::now_v7().simple());
+    let settings = Settings { url: format!("kafka://{brokers}"), topic_prefix, partitions: 4, ..Settings::default() };
+    let log = EventLog::connect(settings, store.clone()).await.unwrap();
+    log.ensure_topics().await.unwrap();
+    let shutdown = CancellationToken::new();
+    let relay = event_log::relay::run(store.clone(), log.clone(), "relay-1".into(), shutdown.clone());
+    let relay = tokio::spawn(relay);
+    let project = |shutdown: &CancellationToken| {
+        tokio::spawn(run(test.database.clone(), store.clone(), log.clone(), shutdown.clone()))
+    };
+    let (first, second) = (shutdown.child_token(), shutdown.child_token());
+    let projectors = [project(&first), project(&second)];
+    let model = ReadModel::new(test.database.clone());
+    let mut stories: Vec<_> = (0..30).map(|_| Story::eventful()).collect();
+    for story in &stories {
+        story.append(&store).await;
+    }
+    // One of them leaves in the middle.
+    assert!(model.wait_for(stories[15].id, 5, Duration::from_secs(60)).await.unwrap());
+    first.cancel();
+    for story in &mut stories {
+        let stands = story.records.len();
+        story.ask();
+        story.append_from(&store, stands).await;
+    }
+    for story in &stories {
+        let last = story.records.len() as u64;
+        assert!(model.wait_for(story.id, last, Duration::from_secs(60)).await.unwrap());
+    }
+    shutdown.cancel();
+    for projector in projectors {
+        projector.await.unwrap().unwrap();
+    }
+    relay.await.unwrap().unwrap();
+    let live = dump(&test.database).await;
+    crate::rebuild(&test.database, &store, |_| {}).await.unwrap();
+    assert_eq!(dump(&test.database).await, live);
+    assert!(Checkpoints::new(test.database.clone(), CONSUMER).all().await.unwrap().len() > 1);
+}
