@@ -80,3 +80,20 @@ async fn a_snapshot_never_goes_backwards() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_ends_of_many_streams_and_of_the_store_are_known() {
+    for fresh in stores().await {
+        let begun = chrono::Utc::now() - chrono::Duration::seconds(5);
+        let (one, two) = (append_stream(&fresh.store, 3).await, append_stream(&fresh.store, 2).await);
+        let (one, two) = (one[0].subject, two[0].subject);
+        let mut ends = fresh.store.last_sequences(&[one, two, ConversationId::generate()]).await.unwrap();
+        ends.sort_by_key(|(_, last)| *last);
+        assert_eq!(ends, [(two, 2), (one, 3)]);
+        assert!(fresh.store.last_sequences(&[]).await.unwrap().is_empty());
+        let latest = fresh.store.latest(3).await.unwrap();
+        assert!(latest.iter().all(|(_, _, recorded)| *recorded > begun));
+        let places: Vec<_> = latest.into_iter().map(|(stream, sequence, _)| (stream, sequence)).collect();
+        assert_eq!(places, [(two, 2), (two, 1), (one, 3)]);
+    }
+}
