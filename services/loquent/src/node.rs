@@ -218,6 +218,7 @@ pub(crate) fn agent_settings(config: &Config, node: &Node) -> agents::Settings {
         line_limit: settings.line_limit,
         answer_limit: settings.answer_limit,
         history_limit: settings.history_limit,
+        drain: config.server.drain,
         offline_pace: settings.offline_pace,
         providers: providers(settings),
     }
