@@ -1,5 +1,5 @@
 //! A gateway on an embedded node, without sockets.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "shared by several test files, each of which uses a part of it")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

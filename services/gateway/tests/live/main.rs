@@ -1,0 +1,11 @@
+//! Live updates over the real transports: a node on the embedded log, answers written step by step, clients that come and go.
+
+mod node;
+mod scribe;
+mod watch;
+
+mod access;
+mod events;
+mod messages;
+mod resume;
+mod sockets;
