@@ -52,7 +52,7 @@ impl Embedded {
 
     pub(crate) fn consumer(&self, group: &str, checkpoints: Checkpoints) -> crate::Consumer {
         let consumer = Consumer::new(self.0.store.clone(), group, checkpoints);
-        crate::Consumer(ConsumerOf::Embedded(consumer))
+        crate::Consumer(ConsumerOf::Embedded(Box::new(consumer)))
     }
 
     pub(crate) fn read(&self, from_beginning: bool) -> crate::Tail {

@@ -33,6 +33,9 @@ use crate::{Chunk, DeadLetter, Error, NewChunk, Result, Settings, TopicDescripti
 /// How long a dead letter may take to be acknowledged.
 const LETTER_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a process that ends waits for the broker to take its last chunks.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// The log on a broker that speaks Kafka's protocol.
 #[derive(Clone)]
 pub struct Kafka(Arc<Inner>);
@@ -50,6 +53,13 @@ struct Inner {
     health: Health,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The last chunks of a process that ends in peace.
+        self.passing.flush(FAREWELL);
+    }
+}
+
 impl Kafka {
     pub(crate) async fn connect(settings: Settings, brokers: &str) -> Result<Self> {
         let clients = Clients::new(settings, brokers);
@@ -62,7 +72,7 @@ impl Kafka {
         let dead_letters = settings.dead_letters();
         let durable = Arc::new(Producer::new(clients.producer(&[("message.timeout.ms", "0")]))?);
         // While the broker is down these bound the memory that chunks may take.
-        let bounds = [("queue.buffering.max.messages", "20000"), ("queue.buffering.max.kbytes", "12288")];
+        let bounds = [("queue.buffering.max.messages", "10000"), ("queue.buffering.max.kbytes", "8192")];
         let passing = Producer::new(clients.producer(&bounds))?;
         let fills = Fills::start(&clients, chunks.clone())?;
         let health = Health::watch(Arc::clone(&durable), conversations.clone())?;

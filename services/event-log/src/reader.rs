@@ -32,7 +32,7 @@ impl Tail {
 pub struct Consumer(pub(crate) ConsumerOf);
 
 pub(crate) enum ConsumerOf {
-    Embedded(embedded::Consumer),
+    Embedded(Box<embedded::Consumer>),
     Kafka(kafka::Consumer),
 }
 

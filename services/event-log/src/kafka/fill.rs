@@ -1,6 +1,6 @@
 //! The chunks of open messages, read back from their partitions: one warm consumer for all who ask.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -107,9 +107,10 @@ impl Filler {
             debug!(%error, "kafka fill");
         }
         match result {
-            Ok(mut found) => {
+            Ok(found) => {
                 for request in round {
-                    let chunks = found.remove(&request.message).unwrap_or_default();
+                    // Several may have asked for the same message.
+                    let chunks = found.get(&request.message).cloned().unwrap_or_default();
                     drop(request.answer.send(Ok(chunks)));
                 }
             }
@@ -126,7 +127,7 @@ impl Filler {
         let count = self.partitions(deadline)?;
         let (places, mut open) = self.places(round, count, deadline)?;
         let keys: Vec<_> = round.iter().map(|request| request.conversation.to_string()).collect();
-        let wanted: HashMap<&[u8], ()> = keys.iter().map(|key| (key.as_bytes(), ())).collect();
+        let wanted: HashSet<&[u8]> = keys.iter().map(String::as_bytes).collect();
         let mut found: HashMap<MessageId, Vec<Arc<Chunk>>> =
             round.iter().map(|request| (request.message, Vec::new())).collect();
         if !open.is_empty() {
@@ -137,7 +138,7 @@ impl Filler {
                 Some(Ok(message)) => {
                     let (partition, offset) = (message.partition(), message.offset());
                     let Some(&end) = open.get(&partition) else { continue };
-                    if offset < end && message.key().is_some_and(|key| wanted.contains_key(key)) {
+                    if offset < end && message.key().is_some_and(|key| wanted.contains(key)) {
                         collect(&mut found, wire::chunk(&message));
                     }
                     if offset + 1 >= end {

@@ -74,6 +74,13 @@ impl Producer {
         self.client().purge(PurgeConfig::default().queue().inflight().non_blocking());
     }
 
+    /// Gives what is queued a while to leave.
+    pub(super) fn flush(&self, limit: Duration) {
+        if let Err(error) = self.client().flush(limit) {
+            debug!(%error, "records were left in a producer's queue");
+        }
+    }
+
     /// Learns who leads the topic's partitions before the first record has to wait for that.
     pub(super) fn warm_up(&self, topic: &str) {
         if let Err(error) = self.client().client().fetch_metadata(Some(topic), Duration::from_secs(2)) {

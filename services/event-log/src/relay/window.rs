@@ -71,7 +71,9 @@ impl Window {
         if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
             entry.acknowledged = true;
         }
-        while let Some(entry) = self.entries.pop_front_if(|entry| entry.acknowledged) {
+        while self.entries.front().is_some_and(|entry| entry.acknowledged)
+            && let Some(entry) = self.entries.pop_front()
+        {
             self.first += 1;
             self.bytes -= entry.size;
             self.done = entry.position;

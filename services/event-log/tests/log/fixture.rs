@@ -14,6 +14,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// What everything has to happen within.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Few: every test makes topics of its own.
+pub(crate) const PARTITIONS: i32 = 4;
+
 pub(crate) struct Log {
     pub(crate) log: EventLog,
     pub(crate) store: EventStore,
@@ -43,11 +46,11 @@ pub(crate) async fn kafka() -> Option<Log> {
 
 pub(crate) fn kafka_settings() -> Option<Settings> {
     let brokers = std::env::var("TEST_KAFKA_BROKERS").ok()?;
-    let prefix = format!("test-{}.", uuid());
+    let prefix = format!("log-test-{}.", uuid());
     Some(Settings {
         url: format!("kafka://{brokers}"),
         topic_prefix: prefix,
-        partitions: 4,
+        partitions: PARTITIONS,
         group_session_timeout: Duration::from_secs(6),
         ..Settings::default()
     })

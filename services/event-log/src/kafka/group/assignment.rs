@@ -39,14 +39,18 @@ impl Assignment {
         let checkpoints = match self.load(&partitions) {
             Ok(checkpoints) => checkpoints,
             // The client is dropped before it reads anything.
-            Err(reason) => return Ok(self.shared.fail(reason)),
+            Err(reason) => {
+                self.shared.fail(reason);
+                return Ok(());
+            }
         };
         let offsets = partitions.iter().map(|&partition| (partition, checkpoints.get(&partition).cloned()));
         let offsets: Vec<_> = offsets.collect();
         for mut element in list.elements() {
             let checkpoint = checkpoints.get(&element.partition());
             let Some(offset) = begin(checkpoint) else {
-                return Ok(self.shared.fail("a checkpoint belongs to another log than Kafka's".into()));
+                self.shared.fail("a checkpoint belongs to another log than Kafka's".into());
+                return Ok(());
             };
             element.set_offset(offset)?;
         }
