@@ -12,7 +12,8 @@ use crate::tables;
 /// Folds events of any conversations, each conversation's in order, into the rows that there are. Answers how many of them were
 /// new.
 pub(crate) async fn apply(tx: &mut Transaction, entries: &[Entry]) -> Result<u64> {
-    let ids: BTreeSet<_> = entries.iter().map(Entry::conversation).collect();
+    // Sequences begin at 1: what claims another is nobody's event and makes no rows.
+    let ids: BTreeSet<_> = entries.iter().filter(|entry| entry.sequence() > 0).map(Entry::conversation).collect();
     let ids: Vec<ConversationId> = ids.into_iter().collect();
     tables::lock(tx, &ids).await?;
     let mut sets: HashMap<_, _> = ids.iter().map(|id| (*id, RowSet::new(*id))).collect();

@@ -15,8 +15,6 @@ use crate::tables::signed;
 
 /// The first pause between two looks at a conversation that is waited for, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(20)];
-/// Ids in one `in` list at most.
-const LIST: usize = 1000;
 
 /// The tables, asked. Cheap to clone.
 ///

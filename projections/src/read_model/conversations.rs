@@ -3,9 +3,9 @@ use std::collections::HashMap;
 use database::sql;
 use events::{ConversationId, PersonId};
 
-use super::{LIST, ReadModel, visible};
+use super::{ReadModel, visible};
 use crate::page::{ByConversation, Found, Window, cursor};
-use crate::tables::{CONVERSATION, StoredConversation, participants};
+use crate::tables::{CONVERSATION, StoredConversation, lists, participants};
 use crate::{ConversationRow, Page, PageOf, Result};
 
 impl ReadModel {
@@ -33,9 +33,8 @@ impl ReadModel {
         ids: &[ConversationId],
     ) -> Result<HashMap<ConversationId, ConversationRow>> {
         let mut stored = Vec::new();
-        for ids in ids.chunks(LIST) {
-            let select = sql(format!("select {CONVERSATION} from conversations where conversation in "))
-                .list(ids.iter().map(ConversationId::uuid));
+        for ids in lists(ids.iter().map(|id| id.uuid())) {
+            let select = sql(format!("select {CONVERSATION} from conversations where conversation in ")).list(ids);
             stored.extend(self.database.fetch_all(visible(select, tenant, person)).await?);
         }
         Ok(self.whole(stored).await?.into_iter().map(|row| (row.id, row)).collect())

@@ -4,9 +4,9 @@ use database::sql;
 use events::{ConversationId, MessageId, PersonId};
 use uuid::Uuid;
 
-use super::{LIST, ReadModel, visible};
+use super::{ReadModel, visible};
 use crate::page::{ByPlace, Found, Window, cursor};
-use crate::tables::{MESSAGE, StoredMessage, position, signed};
+use crate::tables::{MESSAGE, StoredMessage, lists, position, signed};
 use crate::{MessageRow, Page, PageOf, Result};
 
 impl ReadModel {
@@ -29,9 +29,8 @@ impl ReadModel {
         ids: &[MessageId],
     ) -> Result<HashMap<MessageId, MessageRow>> {
         let mut rows = HashMap::new();
-        for ids in ids.chunks(LIST) {
-            let select =
-                sql(format!("select {MESSAGE} from messages where message in ")).list(ids.iter().map(MessageId::uuid));
+        for ids in lists(ids.iter().map(|id| id.uuid())) {
+            let select = sql(format!("select {MESSAGE} from messages where message in ")).list(ids);
             for stored in self.database.fetch_all::<StoredMessage>(visible(select, tenant, person)).await? {
                 let row = MessageRow::try_from(stored)?;
                 rows.insert(row.id, row);

@@ -3,9 +3,9 @@ use std::collections::HashMap;
 use database::sql;
 use events::{ConversationId, PersonId, RunId, TurnId};
 
-use super::{LIST, ReadModel, visible};
+use super::{ReadModel, visible};
 use crate::page::{BySequence, Found, Window, cursor};
-use crate::tables::{RUN, StoredRun, StoredTurn, TURN, signed};
+use crate::tables::{RUN, StoredRun, StoredTurn, TURN, lists, signed};
 use crate::{Page, PageOf, Result, RunRow, TurnRow};
 
 impl ReadModel {
@@ -41,10 +41,9 @@ impl ReadModel {
     /// The database.
     pub async fn runs_of_turns(&self, turns: &[TurnId]) -> Result<HashMap<TurnId, Vec<RunRow>>> {
         let mut runs: HashMap<TurnId, Vec<RunRow>> = HashMap::new();
-        for turns in turns.chunks(LIST) {
-            let select = sql(format!("select {RUN} from runs where turn in "))
-                .list(turns.iter().map(TurnId::uuid))
-                .push(" order by turn, position");
+        for turns in lists(turns.iter().map(|id| id.uuid())) {
+            let select =
+                sql(format!("select {RUN} from runs where turn in ")).list(turns).push(" order by turn, position");
             for stored in self.database.fetch_all::<StoredRun>(select).await? {
                 let row = RunRow::try_from(stored)?;
                 runs.entry(row.turn).or_default().push(row);
@@ -67,8 +66,8 @@ impl ReadModel {
     /// The database.
     pub async fn runs_by_id(&self, tenant: &str, person: PersonId, ids: &[RunId]) -> Result<HashMap<RunId, RunRow>> {
         let mut rows = HashMap::new();
-        for ids in ids.chunks(LIST) {
-            let select = sql(format!("select {RUN} from runs where run in ")).list(ids.iter().map(RunId::uuid));
+        for ids in lists(ids.iter().map(|id| id.uuid())) {
+            let select = sql(format!("select {RUN} from runs where run in ")).list(ids);
             for stored in self.database.fetch_all::<StoredRun>(visible(select, tenant, person)).await? {
                 let row = RunRow::try_from(stored)?;
                 rows.insert(row.id, row);

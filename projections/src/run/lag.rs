@@ -10,6 +10,7 @@ use events::{ConversationId, Sequence};
 use uuid::Uuid;
 
 use crate::Result;
+use crate::tables::lists;
 
 /// How often it is measured.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -30,11 +31,12 @@ pub(super) async fn measure(database: &Database, store: &EventStore, consumer: &
 /// How many of the store's newest events the rows don't hold, and how old the oldest of these is.
 pub(super) async fn lag(database: &Database, store: &EventStore) -> Result<(usize, Duration)> {
     let latest = store.latest(EVENTS).await?;
-    let query = sql("select conversation, sequence from conversations where conversation in ")
-        .list(latest.iter().map(|(id, ..)| id.uuid()));
-    let rows: Vec<(Uuid, i64)> = database.fetch_all(query).await?;
-    let stands: HashMap<ConversationId, Sequence> =
-        rows.into_iter().map(|(id, sequence)| (ConversationId::from_uuid(id), sequence.unsigned_abs())).collect();
+    let mut stands: HashMap<ConversationId, Sequence> = HashMap::new();
+    for ids in lists(latest.iter().map(|(id, ..)| id.uuid())) {
+        let query = sql("select conversation, sequence from conversations where conversation in ").list(ids);
+        let rows: Vec<(Uuid, i64)> = database.fetch_all(query).await?;
+        stands.extend(rows.into_iter().map(|(id, sequence)| (ConversationId::from_uuid(id), sequence.unsigned_abs())));
+    }
     let missing: Vec<DateTime<Utc>> = latest
         .into_iter()
         .filter(|(id, sequence, _)| stands.get(id).copied().unwrap_or_default() < *sequence)

@@ -3,7 +3,7 @@ use events::ConversationId;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::LIST;
+use super::{LIST, piece};
 use crate::Result;
 
 /// Makes this transaction the only one that writes rows of these conversations, whether they have rows yet or not. The ids must
@@ -15,17 +15,20 @@ pub(crate) async fn lock(tx: &mut Transaction, ids: &[ConversationId]) -> Result
     if let Transaction::Sqlite(_) = tx {
         return Ok(());
     }
-    for ids in ids.chunks(LIST) {
+    let mut rest = ids;
+    while !rest.is_empty() {
+        let (now, later) = piece(rest, LIST);
         let places = sql(
             "insert into conversations (conversation, tenant, starter, agents, created_at, updated_at, sequence) values ",
         )
-        .values(ids, |sql, id| {
+        .values(now, |sql, id| {
             let never = chrono::DateTime::UNIX_EPOCH;
             let sql = sql.bind(id.uuid()).bind(String::new()).bind(Uuid::nil()).bind(Json(Vec::<String>::new()));
             sql.bind(never).bind(never).bind(0_i64)
         })
         .push(" on conflict (conversation) do update set sequence = conversations.sequence where false");
         tx.execute(places).await?;
+        rest = later;
     }
     Ok(())
 }

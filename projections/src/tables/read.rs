@@ -1,10 +1,10 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use database::{Database, Transaction, sql};
 use events::{ConversationId, PersonId, Sequence};
 use uuid::Uuid;
 
-use super::LIST;
+use super::lists;
 use super::stored::{CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN};
 use crate::Result;
 use crate::fold::{RowSet, Touched};
@@ -13,9 +13,9 @@ use crate::rows::{ConversationRow, MessageRow, RunRow, TurnRow};
 /// The conversations' own rows, without participants; those that have none are missing.
 pub(crate) async fn conversations(tx: &mut Transaction, ids: &[ConversationId]) -> Result<Vec<ConversationRow>> {
     let mut rows = Vec::new();
-    for ids in ids.chunks(LIST) {
-        let select = sql(format!("select {CONVERSATION} from conversations where sequence > 0 and conversation in "))
-            .list(ids.iter().map(ConversationId::uuid));
+    for ids in lists(ids.iter().map(ConversationId::uuid)) {
+        let select =
+            sql(format!("select {CONVERSATION} from conversations where sequence > 0 and conversation in ")).list(ids);
         let stored = tx.fetch_all::<StoredConversation>(select).await?;
         rows.extend(stored.into_iter().map(|stored| stored.row(Vec::new())).collect::<Result<Vec<_>>>()?);
     }
@@ -25,9 +25,9 @@ pub(crate) async fn conversations(tx: &mut Transaction, ids: &[ConversationId]) 
 /// Up to which event the rows stand; those that have none are missing. It reads nothing that could be damaged otherwise.
 pub(crate) async fn sequences(tx: &mut Transaction, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Sequence)>> {
     let mut all = Vec::new();
-    for ids in ids.chunks(LIST) {
-        let select = sql("select conversation, sequence from conversations where sequence > 0 and conversation in ")
-            .list(ids.iter().map(ConversationId::uuid));
+    for ids in lists(ids.iter().map(ConversationId::uuid)) {
+        let select =
+            sql("select conversation, sequence from conversations where sequence > 0 and conversation in ").list(ids);
         let rows: Vec<(Uuid, i64)> = tx.fetch_all(select).await?;
         let typed = |(id, sequence): (Uuid, i64)| (ConversationId::from_uuid(id), sequence.unsigned_abs());
         all.extend(rows.into_iter().map(typed));
@@ -41,7 +41,7 @@ pub(crate) async fn load_touched(
     touched: &Touched,
     sets: &mut HashMap<ConversationId, RowSet>,
 ) -> Result<()> {
-    for ids in chunks(touched.messages.iter().map(|id| id.uuid())) {
+    for ids in lists(touched.messages.iter().map(|id| id.uuid())) {
         let select = sql(format!("select {MESSAGE} from messages where message in ")).list(ids);
         for stored in tx.fetch_all::<StoredMessage>(select).await? {
             let row = MessageRow::try_from(stored)?;
@@ -50,7 +50,7 @@ pub(crate) async fn load_touched(
             }
         }
     }
-    for ids in chunks(touched.turns.iter().map(|id| id.uuid())) {
+    for ids in lists(touched.turns.iter().map(|id| id.uuid())) {
         let select = sql(format!("select {TURN} from turns where turn in ")).list(ids);
         for stored in tx.fetch_all::<StoredTurn>(select).await? {
             let row = TurnRow::try_from(stored)?;
@@ -59,7 +59,7 @@ pub(crate) async fn load_touched(
             }
         }
     }
-    for ids in chunks(touched.runs.iter().map(|id| id.uuid())) {
+    for ids in lists(touched.runs.iter().map(|id| id.uuid())) {
         let select = sql(format!("select {RUN} from runs where run in ")).list(ids);
         for stored in tx.fetch_all::<StoredRun>(select).await? {
             let row = RunRow::try_from(stored)?;
@@ -77,7 +77,7 @@ pub(crate) async fn participants(
     ids: impl IntoIterator<Item = ConversationId>,
 ) -> Result<HashMap<ConversationId, Vec<PersonId>>> {
     let mut all: HashMap<ConversationId, Vec<PersonId>> = HashMap::new();
-    for ids in chunks(ids.into_iter().map(|id| id.uuid())) {
+    for ids in lists(ids.into_iter().map(|id| id.uuid())) {
         let select = sql("select conversation, person from participants where conversation in ")
             .list(ids)
             .push(" order by conversation, position, person");
@@ -86,9 +86,4 @@ pub(crate) async fn participants(
         }
     }
     Ok(all)
-}
-
-fn chunks(ids: impl Iterator<Item = Uuid>) -> Vec<Vec<Uuid>> {
-    let ids: Vec<Uuid> = ids.collect::<BTreeSet<_>>().into_iter().collect();
-    ids.chunks(LIST).map(<[Uuid]>::to_vec).collect()
 }

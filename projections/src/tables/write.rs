@@ -2,13 +2,13 @@ use database::{Sql, Transaction, sql};
 use events::{ConversationId, PersonId, Sealed, Sequence, Usage};
 use sqlx::types::Json;
 
-use super::LIST;
 use super::stored::{CONVERSATION, MESSAGE, RUN, TURN, finish_word, position, signed};
+use super::{LIST, lists, piece};
 use crate::Result;
 use crate::fold::RowSet;
 use crate::rows::{Author, ConversationRow, MessageRow, RunRow, TurnRow};
 
-/// Rows in one statement at most. Statements come in powers of two up to here, so that the database has few to plan.
+/// Rows in one statement at most.
 const ROWS: usize = 128;
 
 /// Writes what changed, table by table, many rows a statement.
@@ -26,10 +26,10 @@ pub(crate) async fn save(tx: &mut Transaction, sets: &[&RowSet]) -> Result<()> {
 
 /// Deletes all rows of these conversations but the conversations' own.
 pub(crate) async fn delete(tx: &mut Transaction, ids: &[ConversationId]) -> Result<()> {
-    for ids in ids.chunks(LIST) {
+    for ids in lists(ids.iter().map(ConversationId::uuid)) {
         for table in ["participants", "messages", "turns", "runs"] {
             let delete = sql(format!("delete from {table} where conversation in "));
-            tx.execute(delete.list(ids.iter().map(ConversationId::uuid))).await?;
+            tx.execute(delete.list(ids.iter().copied())).await?;
         }
     }
     Ok(())
@@ -72,7 +72,7 @@ async fn upsert<R>(
     let changes = changes.join(", ");
     let mut rest = rows;
     while !rest.is_empty() {
-        let (now, later) = rest.split_at(statement_rows(rest.len()));
+        let (now, later) = piece(rest, ROWS);
         let statement = sql(format!("insert into {table} ({columns}) values "))
             .values(now, |sql, row| bind(sql, row))
             .push(" on conflict (")
@@ -83,11 +83,6 @@ async fn upsert<R>(
         rest = later;
     }
     Ok(())
-}
-
-/// The largest power of two that is not more than the rows there are, up to [`ROWS`].
-fn statement_rows(rows: usize) -> usize {
-    1 << rows.min(ROWS).ilog2()
 }
 
 fn bind_conversation(sql: Sql, row: &ConversationRow) -> Sql {
