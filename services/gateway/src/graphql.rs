@@ -41,6 +41,8 @@ use mutation::Mutation;
 use query::Query;
 use subscription::Subscription;
 
+pub(crate) use subscription::Resume;
+
 /// How deep a document may be; the usual introspection query needs 15.
 const DEPTH: usize = 15;
 /// What a document may cost: a field costs 1, a list its rows times what a row costs.

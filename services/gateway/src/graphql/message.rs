@@ -187,8 +187,7 @@ impl Message {
     async fn message_type(&self, context: &Context<'_>) -> Answer<String> {
         let Some(sealed) = &self.row.message_type else { return Ok(PLAIN.to_owned()) };
         let (services, caller) = (services(context)?, caller(context)?);
-        let opened =
-            open(services, sealed, &caller.tenant, self.row.conversation, self.row.id, "message_type").await?;
+        let opened = open(services, sealed, &caller.tenant, self.row.conversation, self.row.id, "message_type").await?;
         Ok(opened.unwrap_or_else(|| PLAIN.to_owned()))
     }
 

@@ -3,11 +3,11 @@
 use async_graphql::{Interface, SimpleObject};
 use commands::{Outcome, Rejection as Refused};
 
+use super::Answer;
 use super::conversation::Conversation;
 use super::message::Message;
 use super::run::AgentRun;
 use super::scalars::Cursor;
-use super::Answer;
 use crate::Error;
 use crate::auth::Principal;
 

@@ -51,8 +51,8 @@ impl Query {
         if let Some(Cursor(cursor)) = at_least {
             // Whoever may not see it must not learn either how far it has come.
             let loaded = services.commands.load(id).await?;
-            let loaded = loaded
-                .filter(|loaded| loaded.tenant == caller.tenant && loaded.state.has_participant(caller.person));
+            let loaded =
+                loaded.filter(|loaded| loaded.tenant == caller.tenant && loaded.state.has_participant(caller.person));
             let Some(loaded) = loaded else { return Ok(None) };
             if cursor.sequence > loaded.sequence {
                 return Err(Error::Invalid("this cursor is beyond the conversation's end".into()).into());

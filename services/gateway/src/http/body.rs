@@ -27,7 +27,8 @@ pub(super) async fn of_post(headers: &HeaderMap, body: Body) -> Result<Request, 
         let message = "send the request as application/json in UTF-8";
         return Err(Malformed { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message });
     }
-    let too_large = Malformed { status: StatusCode::PAYLOAD_TOO_LARGE, message: "a request must not be larger than 1 MiB" };
+    let too_large =
+        Malformed { status: StatusCode::PAYLOAD_TOO_LARGE, message: "a request must not be larger than 1 MiB" };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(too_large);
@@ -62,7 +63,7 @@ pub(super) fn of_get(query: Option<&str>) -> Result<Request, Malformed> {
     request(fields)
 }
 
-fn request(mut fields: Map<String, Value>) -> Result<Request, Malformed> {
+pub(super) fn request(mut fields: Map<String, Value>) -> Result<Request, Malformed> {
     let Some(Value::String(query)) = fields.remove("query") else { return Err(bad("`query` must be a string")) };
     let mut request = Request::new(query);
     match fields.remove("operationName") {
@@ -98,7 +99,8 @@ mod tests {
         for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
             assert!(is_json(Some(good)), "{good}");
         }
-        for other in ["", "text/plain", "application/jsonp", "application/json; charset=utf-16", "multipart/form-data"] {
+        for other in ["", "text/plain", "application/jsonp", "application/json; charset=utf-16", "multipart/form-data"]
+        {
             assert!(!is_json(Some(other)), "{other}");
         }
         assert!(!is_json(None));

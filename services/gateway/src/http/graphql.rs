@@ -34,7 +34,12 @@ pub(super) async fn graphql(
     let request = match parts.method {
         Method::GET => body::of_get(parts.uri.query()),
         Method::POST => body::of_post(&parts.headers, body).await,
-        _ => return allow("GET, POST", refuse(form, StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "send GET or POST")),
+        _ => {
+            return allow(
+                "GET, POST",
+                refuse(form, StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "send GET or POST"),
+            );
+        }
     };
     match request {
         Ok(request) => answer(app, form, &parts, request).await,
@@ -63,7 +68,7 @@ async fn answer(app: Arc<App>, form: Form, parts: &Parts, mut request: Request) 
 }
 
 /// The type of the operation that would run; `None` where that cannot be told, which executing it explains.
-fn operation(request: &mut Request) -> Option<OperationType> {
+pub(super) fn operation(request: &mut Request) -> Option<OperationType> {
     let name = request.operation_name.clone();
     match &request.parsed_query().ok()?.operations {
         DocumentOperations::Single(operation) => Some(operation.node.ty),
@@ -85,7 +90,7 @@ pub(crate) fn code_errors(errors: &mut [ServerError]) {
 }
 
 /// Nothing ran: there is no data, and no error belongs to a field.
-fn is_request_error(answer: &Answer) -> bool {
+pub(super) fn is_request_error(answer: &Answer) -> bool {
     let nowhere = |path: &[PathSegment]| path.is_empty();
     answer.data == Value::Null && !answer.errors.is_empty() && answer.errors.iter().all(|error| nowhere(&error.path))
 }

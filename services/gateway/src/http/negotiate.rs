@@ -58,7 +58,8 @@ pub(super) fn choose(accept: Option<&str>) -> Option<Form> {
     let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Some(Form::Json) };
     let ranges: Vec<Range> = accept.split(',').filter_map(read).collect();
     let offers = Form::ALL.into_iter().filter_map(|form| {
-        let fits = ranges.iter().enumerate().filter_map(|(place, range)| Some((fit(range, form)?, place, range.quality)));
+        let fits =
+            ranges.iter().enumerate().filter_map(|(place, range)| Some((fit(range, form)?, place, range.quality)));
         let (exactness, place, quality) = fits.max_by_key(|(exactness, place, _)| (*exactness, usize::MAX - place))?;
         (quality > 0.0).then_some((form, quality, exactness, place))
     });
@@ -92,7 +93,10 @@ mod tests {
             (Some("application/graphql-response+json"), Some(Form::GraphqlResponse)),
             (Some("application/graphql-response+json, application/json;q=0.9"), Some(Form::GraphqlResponse)),
             (Some("application/json, application/graphql-response+json"), Some(Form::Json)),
-            (Some("application/json; charset=utf-8;q=0.5, application/graphql-response+json"), Some(Form::GraphqlResponse)),
+            (
+                Some("application/json; charset=utf-8;q=0.5, application/graphql-response+json"),
+                Some(Form::GraphqlResponse),
+            ),
             (Some("application/json;q=0, */*"), Some(Form::GraphqlResponse)),
             (Some("text/event-stream"), Some(Form::Events)),
             (Some("text/event-stream, */*"), Some(Form::Events)),

@@ -21,11 +21,14 @@ impl Trace {
         let sent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
         match sent.filter(|text| is_traceparent(text)) {
             Some(text) => Self { parent: text.to_owned() },
-            None => {
-                let (_, span) = Uuid::now_v7().as_u64_pair();
-                Self { parent: format!("00-{}-{span:016x}-00", Uuid::now_v7().simple()) }
-            }
+            None => Self::fresh(),
         }
+    }
+
+    /// A trace of its own, for what no request began.
+    pub(super) fn fresh() -> Self {
+        let (_, span) = Uuid::now_v7().as_u64_pair();
+        Self { parent: format!("00-{}-{span:016x}-00", Uuid::now_v7().simple()) }
     }
 
     fn id(&self) -> &str {

@@ -28,9 +28,9 @@ pub(super) async fn event(Path((kind, version)): Path<(String, String)>) -> Resp
 fn schema(kind: &str, version: &str) -> Option<String> {
     let version = version.strip_suffix(".json")?;
     let version = version.strip_prefix('v').unwrap_or(version);
-    let named = events::schema::schemas().into_iter().find(|named| {
-        (named.wire_type == kind || named.name == kind) && named.version == version
-    })?;
+    let named = events::schema::schemas()
+        .into_iter()
+        .find(|named| (named.wire_type == kind || named.name == kind) && named.version == version)?;
     serde_json::to_string_pretty(&named.schema).ok()
 }
 
