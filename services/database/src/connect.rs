@@ -118,7 +118,13 @@ impl Database {
     pub async fn begin(&self) -> Result<Transaction> {
         Ok(match self {
             Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-            Self::Sqlite { writer, .. } => Transaction::Sqlite(writer.begin_with("begin immediate").await?),
+            // In a task of its own: sqlx leaves the connection inside the transaction when this future is dropped in mid-way,
+            // and there is no other connection that writes. A task goes on, and what it began is rolled back.
+            Self::Sqlite { writer, .. } => {
+                let writer = writer.clone();
+                let begun = tokio::spawn(async move { writer.begin_with("begin immediate").await });
+                Transaction::Sqlite(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
+            }
         })
     }
 
