@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 const SHORTEST: Duration = Duration::from_millis(5);
 
 /// Looks that many small appends cause are not closer together than this: they then bring several rows each.
-const CLOSEST: Duration = Duration::from_millis(1);
+const CLOSEST: Duration = Duration::from_millis(2);
 
 /// A place in the store's tail, and the patience to wait for what comes behind it.
 pub(crate) struct Follow {

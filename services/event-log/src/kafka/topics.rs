@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::types::RDKafkaRespErr;
 use tracing::info;
 
@@ -36,7 +36,7 @@ fn wanted(clients: &Clients) -> [Wanted; 3] {
 pub(super) async fn ensure(clients: &Clients) -> Result<()> {
     let admin: AdminClient<Logging> = clients.admin().create_with_context(Logging).map_err(refused)?;
     let (admin, metadata) = metadata(admin).await?;
-    let missing: Vec<_> = wanted(clients).into_iter().filter(|topic| !stands(&metadata, &topic.name)).collect();
+    let missing: Vec<_> = wanted(clients).into_iter().filter(|topic| find(&metadata, &topic.name).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -92,14 +92,14 @@ async fn await_leaders(mut admin: AdminClient<Logging>, topics: &[Wanted]) -> Re
     }
 }
 
-/// Whether a topic is there and all its partitions can be written to.
+fn find<'m>(metadata: &'m Metadata, name: &str) -> Option<&'m MetadataTopic> {
+    let found = metadata.topics().iter().find(|topic| topic.name() == name)?;
+    (found.error().is_none() && !found.partitions().is_empty()).then_some(found)
+}
+
+/// Whether all partitions of a topic can be written to.
 fn stands(metadata: &Metadata, name: &str) -> bool {
-    metadata.topics().iter().any(|topic| {
-        topic.name() == name
-            && topic.error().is_none()
-            && !topic.partitions().is_empty()
-            && topic.partitions().iter().all(|partition| partition.leader() >= 0)
-    })
+    find(metadata, name).is_some_and(|topic| topic.partitions().iter().all(|partition| partition.leader() >= 0))
 }
 
 async fn metadata(admin: AdminClient<Logging>) -> Result<(AdminClient<Logging>, Metadata)> {
@@ -118,8 +118,8 @@ pub(super) async fn describe(clients: &Clients) -> Result<Vec<TopicDescription>>
     let (admin, metadata) = metadata(admin).await?;
     let mut all = Vec::new();
     for Wanted { name, .. } in wanted(clients) {
-        let found = metadata.topics().iter().find(|topic| topic.name() == name && topic.error().is_none());
-        let partitions = found.map_or(&[][..], |topic| topic.partitions());
+        let found = find(&metadata, &name);
+        let partitions = found.map_or(&[][..], MetadataTopic::partitions);
         all.push(TopicDescription {
             exists: found.is_some(),
             partitions: partitions.len(),
@@ -140,16 +140,14 @@ async fn retention(admin: &AdminClient<Logging>, topic: &str) -> Option<i64> {
 
 /// How many partitions a topic has, from metadata that was asked for it.
 pub(super) fn partitions(metadata: &Metadata, name: &str) -> Result<i32> {
-    let topic = metadata.topics().iter().find(|topic| topic.name() == name);
-    match topic {
-        Some(topic) if topic.error().is_none() && !topic.partitions().is_empty() => {
-            i32::try_from(topic.partitions().len()).map_err(|_| unknown(name))
-        }
-        Some(topic) if topic.error() == Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) => {
-            Err(Error::Unavailable(format!("the topic {name} may not be read")))
-        }
-        _ => Err(unknown(name)),
+    if let Some(topic) = find(metadata, name) {
+        return i32::try_from(topic.partitions().len()).map_err(|_| unknown(name));
     }
+    let forbidden = Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    if metadata.topics().iter().any(|topic| topic.name() == name && topic.error() == forbidden) {
+        return Err(Error::Unavailable(format!("the topic {name} may not be read")));
+    }
+    Err(unknown(name))
 }
 
 fn unknown(name: &str) -> Error {

@@ -26,7 +26,7 @@ const MEASURING: Duration = Duration::from_secs(2);
 /// Rows that one look at the tail brings.
 const PAGE: usize = 500;
 /// How long an idle relay may take to see what another process appended.
-const IDLE: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_millis(10);
 /// The pause after something failed.
 const RETRY: Duration = Duration::from_millis(250);
 /// How long a relay that is told to stop waits for what is in flight.

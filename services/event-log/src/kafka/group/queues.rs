@@ -164,3 +164,6 @@ impl Partition {
         Some(Batch { partition: number, previous, next, records })
     }
 }
+
+#[cfg(test)]
+mod tests;
