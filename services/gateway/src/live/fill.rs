@@ -27,6 +27,22 @@ pub(super) struct Fill {
     limit: usize,
     /// The messages in flight want their chunks: one has just begun, or the reader.
     pub(super) hungry: bool,
+    /// With messages in flight it ends where what comes by takes over, so that the order is the log's own.
+    handover: Option<Handover>,
+}
+
+/// Where the reader and its ring met.
+#[derive(Clone, Copy)]
+pub(super) struct Handover(pub(super) Option<Sequence>);
+
+/// How far a step through the past came.
+pub(super) enum Progress {
+    /// The merge has another event.
+    Further,
+    /// This was all.
+    Over,
+    /// There is more in the store; it will come by.
+    Early,
 }
 
 /// How a message in flight goes on after a window.
@@ -37,17 +53,25 @@ enum Fate {
 }
 
 impl Fill {
-    pub(super) fn new() -> Self {
-        Self { window: VecDeque::new(), limit: WINDOW, hungry: true }
+    /// Without a handover it goes on to the store's end.
+    pub(super) fn new(handover: Option<Handover>) -> Self {
+        Self { window: VecDeque::new(), limit: WINDOW, hungry: true, handover }
     }
 
-    /// Gives the merge the next event. `false`: there is none, the past is over.
+    /// Gives the merge the next event.
     pub(super) async fn advance(
         &mut self,
         parts: &Parts,
         conversation: ConversationId,
         merge: &mut Merge,
-    ) -> Result<bool> {
+        only: Option<MessageId>,
+    ) -> Result<Progress> {
+        let met = self.handover.is_some_and(|Handover(at)| at.is_none_or(|at| merge.sequence() >= at));
+        if met && merge.awaits_chunks(only) {
+            let more =
+                !self.window.is_empty() || !parts.store.load(conversation, merge.sequence(), 1).await?.is_empty();
+            return Ok(if more { Progress::Early } else { Progress::Over });
+        }
         if self.window.is_empty() {
             let records = parts.store.load(conversation, merge.sequence(), self.limit).await?;
             let bytes: usize = records.iter().map(record_size).sum();
@@ -58,12 +82,12 @@ impl Fill {
             };
             self.window = records.into_iter().map(|record| LiveEvent::new(Arc::new(record))).collect();
         }
-        let Some(event) = self.window.pop_front() else { return Ok(false) };
+        let Some(event) = self.window.pop_front() else { return Ok(Progress::Over) };
         if event.sequence() != merge.sequence() + 1 {
             return Err(Error::Broken(format!("{conversation} has no event {}", merge.sequence() + 1)));
         }
         merge.event(event);
-        Ok(true)
+        Ok(Progress::Further)
     }
 
     /// Gives the merge the chunks of the messages in flight: all of those that have ended since, what there is of the others.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_log::Item;
-use events::{ConversationId, Sequence};
+use events::{ConversationId, Record, Sequence};
 use tokio::sync::Notify;
 
 use super::item::{Live, LiveChunk, LiveEvent};
@@ -16,9 +16,22 @@ const KEPT_BYTES: usize = 1 << 20;
 /// What a reader takes at once.
 const TAKEN: usize = 64;
 
-/// The rings of the conversations that somebody watches.
+/// The rings of the conversations that somebody watches, and which conversations are being answered.
 #[derive(Default)]
-pub(super) struct Hub(Mutex<HashMap<ConversationId, Arc<Ring>>>);
+pub(super) struct Hub(Mutex<Watched>);
+
+#[derive(Default)]
+struct Watched {
+    rings: HashMap<ConversationId, Arc<Ring>>,
+    /// Conversations with messages in flight, watched or not.
+    running: HashMap<ConversationId, Running>,
+}
+
+/// The last event of a conversation that came by, and its messages in flight.
+struct Running {
+    last: Sequence,
+    messages: Vec<String>,
+}
 
 /// One conversation's latest items. It is kept as small as it can be: most are idle, and there are many.
 struct Ring {
@@ -36,6 +49,8 @@ struct Recent {
     bytes: usize,
     /// What lies before this number was there at the last trimming already.
     old: u64,
+    /// Before this number the log's tail was torn.
+    torn: u64,
     /// The last event that came by, or that a reader found in the store.
     seen: Sequence,
     /// The store was ahead of `seen` when last compared.
@@ -47,54 +62,67 @@ pub(super) struct Reader {
     hub: Arc<Hub>,
     ring: Arc<Ring>,
     next: u64,
+    /// See [`Reader::met_at`].
+    met_at: Option<Sequence>,
 }
 
-/// The reader was too slow, or the log's tail was torn: what it missed is in the store and on the log.
-#[derive(Debug)]
-pub(super) struct Missed;
+/// Why a reader has to ask the store and the log for what it missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missed {
+    /// It was too slow.
+    Slow,
+    /// The log's tail was torn, or lags behind the store.
+    Torn,
+}
 
 impl Hub {
     /// From now on nothing of this conversation passes unseen.
     pub(super) fn join(self: &Arc<Self>, conversation: ConversationId) -> Reader {
-        let mut rings = self.rings();
-        let ring = rings.entry(conversation).or_insert_with(|| Ring::new(conversation)).clone();
+        let mut watched = self.watched();
+        let ring = watched.rings.entry(conversation).or_insert_with(|| Ring::new(conversation)).clone();
         ring.readers.fetch_add(1, Ordering::Relaxed);
         let next = ring.recent().end();
-        metrics::gauge!("loquent_live_conversations").set(count(rings.len()));
-        Reader { hub: self.clone(), ring, next }
+        metrics::gauge!("loquent_live_conversations").set(count(watched.rings.len()));
+        Reader { hub: self.clone(), ring, next, met_at: watched.last(conversation) }
     }
 
     /// Passes what the log's tail brought on to those who watch.
     pub(super) fn deliver(&self, items: Vec<Item>) {
         let mut touched: Vec<Arc<Ring>> = Vec::new();
+        let mut watched = self.watched();
         for item in items {
             let conversation = match &item {
-                Item::Event(record) => record.subject,
+                Item::Event(record) => {
+                    watched.follow(record);
+                    record.subject
+                }
                 Item::Chunk(chunk) => chunk.conversation,
             };
-            let Some(ring) = self.rings().get(&conversation).cloned() else { continue };
+            let Some(ring) = watched.rings.get(&conversation).cloned() else { continue };
             ring.recent().push(item);
             if !touched.iter().any(|other| Arc::ptr_eq(other, &ring)) {
                 touched.push(ring);
             }
         }
+        drop(watched);
         touched.iter().for_each(|ring| ring.news.notify_waiters());
     }
 
     /// Sends every reader to the store: the tail was torn.
     pub(super) fn all_missed(&self) {
-        let rings: Vec<_> = self.rings().values().cloned().collect();
-        rings.iter().for_each(|ring| ring.missed());
+        let mut watched = self.watched();
+        watched.running.clear();
+        watched.rings.values().for_each(|ring| ring.missed());
     }
 
     /// The watched conversations, with the last event that came by of each.
     pub(super) fn seen(&self) -> Vec<(ConversationId, Sequence)> {
-        self.rings().iter().map(|(conversation, ring)| (*conversation, ring.recent().seen)).collect()
+        self.watched().rings.iter().map(|(conversation, ring)| (*conversation, ring.recent().seen)).collect()
     }
 
     /// The store has events up to `last`: sends readers there if they have been without them since the last comparison.
     pub(super) fn compare(&self, conversation: ConversationId, last: Sequence) {
-        let Some(ring) = self.rings().get(&conversation).cloned() else { return };
+        let Some(ring) = self.watched().rings.get(&conversation).cloned() else { return };
         let late = {
             let mut recent = ring.recent();
             let behind = last > recent.seen;
@@ -107,12 +135,43 @@ impl Hub {
 
     /// Lets go of what every reader but the slowest has read long ago.
     pub(super) fn trim(&self) {
-        let rings: Vec<_> = self.rings().values().cloned().collect();
-        rings.iter().for_each(|ring| ring.recent().trim());
+        self.watched().rings.values().for_each(|ring| ring.recent().trim());
     }
 
-    fn rings(&self) -> MutexGuard<'_, HashMap<ConversationId, Arc<Ring>>> {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched {
+    fn last(&self, conversation: ConversationId) -> Option<Sequence> {
+        self.running.get(&conversation).map(|running| running.last)
+    }
+
+    fn follow(&mut self, record: &Record) {
+        let message = || record.data.get("message").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let (kind, _) = record.type_and_version();
+        match kind {
+            "dev.loquent.agent.started" => {
+                let new = || Running { last: 0, messages: Vec::new() };
+                let running = self.running.entry(record.subject).or_insert_with(new);
+                if !running.messages.iter().any(|open| open == message()) {
+                    running.messages.push(message().to_owned());
+                }
+            }
+            "dev.loquent.message.completed" | "dev.loquent.message.failed" => {
+                if let Some(running) = self.running.get_mut(&record.subject) {
+                    running.messages.retain(|open| open != message());
+                    if running.messages.is_empty() {
+                        self.running.remove(&record.subject);
+                    }
+                }
+            }
+            _ => {}
+        }
+        if let Some(running) = self.running.get_mut(&record.subject) {
+            running.last = running.last.max(record.sequence);
+        }
     }
 }
 
@@ -161,6 +220,7 @@ impl Recent {
     /// Makes a gap that every reader notices.
     fn tear(&mut self) {
         self.first = self.end() + 1;
+        self.torn = self.first;
         self.items = VecDeque::new();
         self.bytes = 0;
     }
@@ -211,25 +271,39 @@ impl Reader {
     /// What came by since the last call, at least one item. Cancel-safe.
     ///
     /// # Errors
-    /// Something was missed; the next call goes on with what comes after this one.
+    /// Something was missed; the next call goes on with what comes by after this one.
     pub(super) async fn next(&mut self) -> Result<Vec<Live>, Missed> {
+        let ring = self.ring.clone();
         loop {
-            let news = self.ring.news.notified();
+            let news = ring.news.notified();
             tokio::pin!(news);
             news.as_mut().enable();
-            {
-                let recent = self.ring.recent();
-                let Some(items) = recent.from(self.next) else {
-                    self.next = recent.end();
-                    return Err(Missed);
-                };
-                if !items.is_empty() {
+            let items = ring.recent().from(self.next);
+            match items {
+                None => return Err(self.catch_up()),
+                Some(items) if items.is_empty() => {}
+                Some(items) => {
                     self.next += items.len() as u64;
                     return Ok(items);
                 }
             }
             news.await;
         }
+    }
+
+    /// While messages were in flight when the reader joined (or last missed something): the last event that had come by then.
+    /// All chunks with an earlier `after` had been published, so up to here store and log tell the same order as what comes by.
+    pub(super) fn met_at(&self) -> Option<Sequence> {
+        self.met_at
+    }
+
+    fn catch_up(&mut self) -> Missed {
+        let watched = self.hub.watched();
+        let recent = self.ring.recent();
+        let missed = if self.next < recent.torn { Missed::Torn } else { Missed::Slow };
+        self.next = recent.end();
+        self.met_at = watched.last(self.ring.conversation);
+        missed
     }
 
     /// Tells the ring how far the store was found to be.
@@ -241,10 +315,10 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let mut rings = self.hub.rings();
+        let mut watched = self.hub.watched();
         if self.ring.readers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            rings.remove(&self.ring.conversation);
-            metrics::gauge!("loquent_live_conversations").set(count(rings.len()));
+            watched.rings.remove(&self.ring.conversation);
+            metrics::gauge!("loquent_live_conversations").set(count(watched.rings.len()));
         }
     }
 }
@@ -298,11 +372,11 @@ mod tests {
         for index in 0..=u32::try_from(KEPT).unwrap() {
             hub.deliver(vec![chunk(conversation, index)]);
         }
-        assert!(reader.next().await.is_err());
+        assert_eq!(reader.next().await.err(), Some(Missed::Slow));
         hub.deliver(vec![chunk(conversation, 999)]);
         assert_eq!(indexes(&reader.next().await.unwrap()), [999]);
         hub.all_missed();
-        assert!(reader.next().await.is_err());
+        assert_eq!(reader.next().await.err(), Some(Missed::Torn));
     }
 
     #[tokio::test]
@@ -315,7 +389,7 @@ mod tests {
         hub.trim();
         assert_eq!(reader.ring.recent().items.len(), 0);
         drop(reader);
-        assert!(hub.rings().is_empty());
+        assert!(hub.watched().rings.is_empty());
     }
 
     #[tokio::test]

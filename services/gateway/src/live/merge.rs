@@ -160,6 +160,13 @@ impl Merge {
         Cursor { sequence: self.sequence, open: open.collect() }
     }
 
+    /// Whether a message is in flight whose chunks come one by one.
+    pub(super) fn awaits_chunks(&self, only: Option<MessageId>) -> bool {
+        let awaited =
+            |open: &Open| matches!(open.source, Source::Log(_)) && only.is_none_or(|only| only == open.message);
+        self.chunks && self.open.iter().any(awaited)
+    }
+
     /// Whether chunks are delivered at all.
     pub(super) fn wants_chunks(&self) -> bool {
         self.chunks

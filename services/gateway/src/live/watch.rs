@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{ConversationEvent, ConversationId, MessageId, PersonId};
+use events::{ConversationEvent, ConversationId, MessageId, PersonId, Sequence};
 
 use super::Parts;
-use super::fill::Fill;
-use super::hub::Reader;
+use super::fill::{Fill, Handover, Progress};
+use super::hub::{Missed, Reader};
 use super::item::{Live, LiveEvent};
 use super::merge::{Merge, Piece, Step};
 use super::opening::{self, Update};
@@ -32,6 +32,8 @@ pub(super) struct Watch {
     /// The one message that is wanted.
     only: Option<MessageId>,
     patience: Duration,
+    /// The store has this event; it has to come by, or is fetched.
+    expected: Sequence,
     end: End,
 }
 
@@ -51,8 +53,21 @@ impl Watch {
         conversation: ConversationId,
         merge: Merge,
     ) -> Self {
-        let (fill, prelude, only) = (Some(Box::new(Fill::new())), VecDeque::new(), None);
-        Self { parts, conversation, viewer, reader, merge, fill, prelude, only, patience: PATIENCE, end: End::No }
+        let handover = Some(Handover(reader.met_at()));
+        let (fill, prelude, only) = (Some(Box::new(Fill::new(handover))), VecDeque::new(), None);
+        Self {
+            parts,
+            conversation,
+            viewer,
+            reader,
+            merge,
+            fill,
+            prelude,
+            only,
+            patience: PATIENCE,
+            expected: 0,
+            end: End::No,
+        }
     }
 
     /// Delivers these first; they are the `AgentStarted` of the messages in flight.
@@ -97,7 +112,7 @@ impl Watch {
                     None
                 }
                 Step::Gap => {
-                    self.refill();
+                    self.refill(None);
                     None
                 }
                 Step::Wait if self.fill.is_some() => {
@@ -126,7 +141,7 @@ impl Watch {
 
     /// Takes what came by; returns when there is something to do.
     async fn live(&mut self) {
-        let came = if self.merge.holds() {
+        let came = if self.merge.holds() || self.merge.sequence() < self.expected {
             tokio::time::timeout(self.patience, self.reader.next()).await.map_err(|_| ())
         } else {
             Ok(self.reader.next().await)
@@ -140,19 +155,20 @@ impl Watch {
                     }
                 }
             }
-            Ok(Err(_)) => self.refill(),
+            Ok(Err(Missed::Slow)) => self.refill(Some(Handover(self.reader.met_at()))),
+            Ok(Err(Missed::Torn)) => self.refill(None),
             Err(()) => {
                 self.patience = (self.patience * 2).min(MOST_PATIENCE);
-                self.refill();
+                self.refill(None);
             }
         }
     }
 
     /// Goes back to the store from where the reader stands.
-    fn refill(&mut self) {
+    fn refill(&mut self, handover: Option<Handover>) {
         metrics::counter!("loquent_live_refills_total").increment(1);
         self.merge.forget();
-        self.fill = Some(Box::new(Fill::new()));
+        self.fill = Some(Box::new(Fill::new(handover)));
     }
 
     /// One step through the past.
@@ -164,8 +180,10 @@ impl Watch {
             }
             return Ok(());
         }
-        if fill.advance(&self.parts, self.conversation, &mut self.merge).await? {
-            return Ok(());
+        match fill.advance(&self.parts, self.conversation, &mut self.merge, self.only).await? {
+            Progress::Further => return Ok(()),
+            Progress::Over => {}
+            Progress::Early => self.expected = self.merge.sequence() + 1,
         }
         self.fill = None;
         self.reader.saw(self.merge.sequence());
@@ -239,7 +257,7 @@ impl Watch {
         if loaded.sequence <= self.merge.sequence() {
             self.end = End::Yes;
         } else {
-            self.refill();
+            self.refill(None);
         }
         Ok(())
     }
