@@ -7,12 +7,17 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::Authenticator;
 use crate::graphql::{self, Schema, Services};
 use crate::health::{Health, Need};
 use crate::live::Live;
 use crate::{Deps, Result, Settings, http};
+
+/// How long new connections are still taken once the process is told to stop: whoever balances the load sees `/readyz` say
+/// no before it sees connections refused.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What every handler can reach.
 pub(crate) struct App {
@@ -21,6 +26,8 @@ pub(crate) struct App {
     pub(crate) live: Live,
     /// Cancelled when the process is told to stop: streams end, sockets close with 1012.
     pub(crate) draining: CancellationToken,
+    /// Open sockets: the server gives them away and so does not wait for their last frame.
+    pub(crate) sockets: TaskTracker,
 }
 
 /// All doors, not yet open.
@@ -55,7 +62,8 @@ impl Gateway {
             let log = log.clone();
             async move { if log.healthy().await { Ok(()) } else { Err("the log does not answer".to_owned()) } }
         });
-        let app = Arc::new(App { schema, authenticator, live, draining: CancellationToken::new() });
+        let (draining, sockets) = (CancellationToken::new(), TaskTracker::new());
+        let app = Arc::new(App { schema, authenticator, live, draining, sockets });
         let router = http::router(app.clone(), deps.health.clone(), deps.metrics);
         Ok(Self { app, router, health: deps.health, drain: settings.drain })
     }
@@ -82,6 +90,7 @@ impl Gateway {
             told.cancelled().await;
             health.drain();
             draining.cancel();
+            tokio::time::sleep(FAREWELL).await;
         };
         let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
@@ -93,8 +102,14 @@ impl Gateway {
             shutdown.cancelled().await;
             tokio::time::sleep(self.drain).await;
         };
+        let served = async {
+            let served = server.await;
+            self.app.sockets.close();
+            self.app.sockets.wait().await;
+            served
+        };
         let served = tokio::select! {
-            served = server => served,
+            served = served => served,
             () = deadline => {
                 tracing::warn!("requests were still in flight at the end of the drain");
                 Ok(())

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::auth::Principal;
 
 /// Why a mutation was refused.
+#[allow(clippy::duplicated_attributes, reason = "two fields of one type")]
 #[derive(Interface)]
 #[graphql(
     field(name = "code", ty = "&String", desc = "The rule's name, for programs."),

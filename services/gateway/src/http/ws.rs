@@ -30,5 +30,8 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, headers: HeaderMap, upg
     for value in headers.get_all(header::AUTHORIZATION) {
         authorization.append(header::AUTHORIZATION, value.clone());
     }
-    upgrade.on_upgrade(async move |socket| Box::pin(Socket::new(app, socket, authorization).run()).await)
+    let sockets = app.sockets.clone();
+    upgrade.on_upgrade(async move |socket| {
+        sockets.track_future(Box::pin(Socket::new(app, socket, authorization).run())).await;
+    })
 }

@@ -11,3 +11,4 @@ mod masking;
 mod mutations;
 mod paths;
 mod queries;
+mod serving;

@@ -16,6 +16,7 @@ use http::{Request, StatusCode, header};
 use keyring::{Keyring, MasterKey};
 use projections::ReadModel;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -28,6 +29,8 @@ pub struct Stand {
     pub store: EventStore,
     pub log: EventLog,
     pub database: TestDatabase,
+    settings: Settings,
+    deps: Deps,
     projector: CancellationToken,
 }
 
@@ -63,8 +66,16 @@ impl Stand {
             health: Health::new(),
             metrics: None,
         };
-        let router = Gateway::new(settings, deps).expect("a gateway").router();
-        Self { router, keyring, commands, store, log, database, projector: CancellationToken::new() }
+        let router = Gateway::new(settings.clone(), deps.clone()).expect("a gateway").router();
+        Self { router, keyring, commands, store, log, database, settings, deps, projector: CancellationToken::new() }
+    }
+
+    /// The same doors at a port of their own; the handle ends when all is drained.
+    pub async fn serve(&self, shutdown: CancellationToken) -> (std::net::SocketAddr, JoinHandle<gateway::Result<()>>) {
+        let gateway = Gateway::new(self.settings.clone(), self.deps.clone()).expect("a gateway");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        (address, tokio::spawn(gateway.serve(listener, shutdown)))
     }
 
     pub fn project(&self) {
