@@ -22,8 +22,11 @@ use crate::heard::Listener;
 const BUSY: Duration = Duration::from_millis(5);
 /// Between two chunks of a very long answer, and after a try that failed.
 const SLOW: Duration = Duration::from_millis(50);
-/// Chunks after which an answer is very long: the table of all chunks has to fit into its last record.
+/// Between two chunks of an answer without end.
+const SLOWEST: Duration = Duration::from_millis(500);
+/// Chunks after which an answer is very long, or without end: the table of all chunks has to fit into its last record.
 const MANY: usize = 4096;
+const TOO_MANY: usize = 12 << 10;
 /// How long the end of an answer waits for a full queue. What is left then reaches readers with the last record.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -83,7 +86,11 @@ impl Chunks {
         if Instant::now() < self.next {
             return;
         }
-        let mut pause = if self.spans.len() < MANY { BUSY } else { SLOW };
+        let mut pause = match self.spans.len() {
+            ..MANY => BUSY,
+            MANY..TOO_MANY => SLOW,
+            TOO_MANY.. => SLOWEST,
+        };
         while let Some((kind, delta)) = answer.next_chunk() {
             let bytes = delta.len();
             if !self.publish_one(kind, delta).await {

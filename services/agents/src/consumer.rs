@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use event_log::{Batch, Consumer, EventLog, Received};
 use event_store::Checkpoints;
-use events::{ConversationEvent, Decoded, Record};
+use events::{ConversationEvent, Decoded, Kind, Record};
 
 use crate::Result;
 use crate::work::{Key, Task, Work, WorkTable};
 
 /// The name of the group, and of its checkpoints.
 const GROUP: &str = "agents";
-/// Before another consumer is made, after one failed.
+/// Before another try, after one failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Reads the log until told to stop, and calls workers when it found something to do.
@@ -34,12 +34,25 @@ async fn read(log: &EventLog, table: &WorkTable, checkpoints: &Checkpoints, wake
     let mut consumer: Consumer = log.consumer(GROUP, checkpoints.clone()).await?;
     loop {
         let batch = consumer.next().await?;
-        if !apply(table, checkpoints, &batch).await? {
+        if !patiently_apply(table, checkpoints, &batch).await? {
             tracing::info!(partition = batch.partition, "another consumer has moved the checkpoint");
             return Ok(());
         }
         consumer.commit(&batch);
         wake.notify_one();
+    }
+}
+
+/// Waits for a store that is away: leaving the group over that would cost everybody a rebalance.
+async fn patiently_apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &Batch) -> Result<bool> {
+    loop {
+        match apply(table, checkpoints, batch).await {
+            Err(error) if error.kind() == Kind::Unavailable => {
+                tracing::warn!(%error, "work could not be noted; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => return result,
+        }
     }
 }
 

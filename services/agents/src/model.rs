@@ -54,11 +54,11 @@ pub fn check_model(providers: &BTreeMap<String, Provider>, model: &str) -> Resul
 }
 
 /// Provider and name of a model; `None` for the offline one.
-fn split<'m>(
-    model: &'m str,
+fn split(
+    model: &str,
     is_known: impl Fn(&str) -> bool,
     known: impl Fn() -> Vec<String>,
-) -> Result<Option<(&'m str, &'m str)>> {
+) -> Result<Option<(&str, &str)>> {
     if model == "offline" {
         return Ok(None);
     }

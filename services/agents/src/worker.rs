@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use events::Kind;
@@ -20,6 +20,8 @@ use crate::work::{Key, Lease, Task};
 
 /// Between two looks at the table where nobody called.
 const POLL: Duration = Duration::from_millis(100);
+/// Pieces of work that one look takes, so that several workers share.
+const AT_ONCE: usize = 16;
 /// Between two tries where the store does not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long runs may take to notice that the drain is over.
@@ -30,19 +32,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Takes and carries out work until told to stop, then lets what runs end.
 pub(crate) async fn run(context: Arc<Context>, registry: Registry, wake: Arc<Notify>, shutdown: &CancellationToken) {
     let mut running = JoinSet::new();
+    let mut resume = Instant::now();
     while !shutdown.is_cancelled() {
-        let free = context.settings.concurrency.saturating_sub(running.len());
-        let pause = match take(&context, &registry, &wake, &mut running, free).await {
-            Ok(()) => POLL,
-            Err(error) => {
-                tracing::warn!(%error, "taking work failed; trying again");
-                PAUSE
-            }
-        };
+        if Instant::now() >= resume
+            && let Err(error) = take(&context, &registry, &wake, &mut running).await
+        {
+            tracing::warn!(%error, "taking work failed; trying again");
+            resume = Instant::now() + after_outage(&context);
+        }
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = wake.notified() => {}
-            () = sleep(pause) => {}
+            () = sleep(POLL) => {}
             Some(ended) = running.join_next() => note(ended),
         }
         while let Some(ended) = running.try_join_next() {
@@ -57,12 +58,17 @@ async fn take(
     registry: &Registry,
     wake: &Arc<Notify>,
     running: &mut JoinSet<()>,
-    free: usize,
 ) -> Result<()> {
+    let free = context.settings.concurrency.saturating_sub(running.len()).min(AT_ONCE);
     if free == 0 || !context.table.has_free().await? {
         return Ok(());
     }
-    for lease in context.table.take(free).await? {
+    let leases = context.table.take(free).await?;
+    if leases.len() == free {
+        // There may be more, if this worker has room for it.
+        wake.notify_one();
+    }
+    for lease in leases {
         let held = registry.hold(lease.work.key());
         let (context, registry, wake) = (context.clone(), registry.clone(), wake.clone());
         running.spawn(async move {
@@ -72,6 +78,11 @@ async fn take(
         });
     }
     Ok(())
+}
+
+/// While the store was away, leases ended that nobody could renew. Their holders come first.
+fn after_outage(context: &Context) -> Duration {
+    if context.settings.exclusive { PAUSE } else { PAUSE + context.settings.lease / 3 }
 }
 
 /// Does one piece of work and settles it in the table.
@@ -137,7 +148,7 @@ pub(crate) async fn renew(context: &Context, registry: &Registry, stop: &Cancell
         };
         for key in before.difference(&renewed) {
             if registry.lose(key) {
-                tracing::warn!(conversation = %key.0, kind = key.1.kind(), "a lease was lost");
+                tracing::info!(conversation = %key.0, kind = key.1.kind(), "a lease is gone");
             }
         }
         // Taken in this moment, it may not be held yet: only what nobody holds twice in a row is an orphan.

@@ -150,7 +150,7 @@ impl Rig {
     }
 }
 
-/// Chunks of a conversation until `done` is true of them or an event ends the message.
+/// Chunks of a conversation until `done` is true of them.
 pub(super) async fn chunks_until(
     tail: &mut Tail,
     id: ConversationId,
@@ -158,26 +158,16 @@ pub(super) async fn chunks_until(
 ) -> Vec<Arc<Chunk>> {
     let mut chunks = Vec::new();
     let read = async {
-        loop {
-            for item in tail.next().await.expect("tail") {
-                match item {
-                    Item::Chunk(chunk) if chunk.conversation == id => chunks.push(chunk),
-                    Item::Event(record) if record.subject == id && ends(&record) => return,
-                    _ => {}
-                }
-            }
-            if done(&chunks) {
-                return;
-            }
+        while !done(&chunks) {
+            let items = tail.next().await.expect("tail").into_iter();
+            chunks.extend(items.filter_map(|item| match item {
+                Item::Chunk(chunk) if chunk.conversation == id => Some(chunk),
+                _ => None,
+            }));
         }
     };
     tokio::time::timeout(PATIENCE, read).await.expect("chunks in time");
     chunks
-}
-
-fn ends(record: &Record) -> bool {
-    let event = record.event().expect("decodes");
-    matches!(event, Decoded::Known(ConversationEvent::MessageCompleted(_) | ConversationEvent::MessageFailed(_)))
 }
 
 pub(super) fn known(records: &[Record]) -> Vec<ConversationEvent> {

@@ -12,8 +12,9 @@ use crate::Result;
 /// Rows of one insert; each binds eight values.
 const ROWS: usize = 500;
 
-/// A run, or a turn that is its conversation's first and has no run beside it.
-const FIRST: &str = "(kind = 'run' or not exists (
+/// A run, or a turn that is its conversation's first and has no run beside it. What a worker has itself it never takes again:
+/// after an outage its renewal may come later than its next look.
+const MAY_BEGIN: &str = "(worker is null or worker <> $1) and (kind = 'run' or not exists (
     select 1 from work other where other.conversation = free.conversation
     and (other.kind = 'run' or other.sequence < free.sequence)))";
 
@@ -95,14 +96,14 @@ impl WorkTable {
         let take = format!(
             "with taken as (
                 select conversation, kind, subject from work free
-                where expires_at <= {clock} and not_before <= {clock} and {FIRST}
-                order by cause limit $1 {lock})
-            update work set worker = $2, expires_at = {clock} + $3, attempts = attempts + 1
+                where expires_at <= {clock} and not_before <= {clock} and {MAY_BEGIN}
+                order by cause limit $2 {lock})
+            update work set worker = $1, expires_at = {clock} + $3, attempts = attempts + 1
             from taken where work.conversation = taken.conversation and work.kind = taken.kind and work.subject = taken.subject
             returning work.conversation, work.kind, work.subject, sequence, cause, correlation, traceparent, tenant, attempts"
         );
         let mut tx = self.database.begin().await?;
-        let take = sql(take).bind(limit as i64).bind(self.worker.clone()).bind(self.lease_ms());
+        let take = sql(take).bind(self.worker.clone()).bind(limit as i64).bind(self.lease_ms());
         let rows: Vec<Row> = tx.fetch_all(take).await?;
         tx.commit().await?;
         Ok(rows.into_iter().filter_map(Row::lease).collect())
@@ -113,9 +114,9 @@ impl WorkTable {
         let clock = self.database.clock();
         let look = sql(format!(
             "select conversation, kind, subject from work free
-            where expires_at <= {clock} and not_before <= {clock} and {FIRST} limit 1"
+            where expires_at <= {clock} and not_before <= {clock} and {MAY_BEGIN} limit 1"
         ));
-        Ok(self.database.fetch_optional::<KeyRow>(look).await?.is_some())
+        Ok(self.database.fetch_optional::<KeyRow>(look.bind(self.worker.clone())).await?.is_some())
     }
 
     /// Goes from a turn that began to its first run, which this worker keeps; `false`: the run has already been taken or ended.
