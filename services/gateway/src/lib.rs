@@ -10,6 +10,7 @@ mod graphql;
 pub mod health;
 mod http;
 pub mod live;
+mod patience;
 mod settings;
 
 pub use error::Error;
