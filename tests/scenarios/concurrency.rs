@@ -20,11 +20,8 @@ async fn sixty_four_writers_share_one_conversation() {
         let cluster = Sandbox::new(form).await.cluster().await;
         let alice = cluster.client("alice", 0);
         let conversation = alice.start_conversation(Some(&[])).await;
-        let writers = (0..WRITERS).map(|writer| {
-            let client = cluster.client("alice", writer);
-            let client = if form == Form::Scaled { cluster.client("alice", writer % 2) } else { client };
-            write(client, conversation.clone(), writer)
-        });
+        let writers =
+            (0..WRITERS).map(|writer| write(cluster.client("alice", writer % 2), conversation.clone(), writer));
         let sent: Vec<_> = join_all(writers).await.into_iter().flatten().collect();
         let ids: BTreeSet<_> = sent.iter().map(|(sent, _)| sent.message.clone()).collect();
         assert_eq!(ids.len(), WRITERS * EACH, "{form}: every message has its own id");
