@@ -15,6 +15,7 @@ mod inputs;
 mod message;
 mod mutation;
 mod node;
+mod order;
 mod payload;
 mod query;
 mod run;
@@ -41,6 +42,7 @@ use mutation::Mutation;
 use query::Query;
 use subscription::Subscription;
 
+pub(crate) use order::in_order;
 pub(crate) use subscription::Resume;
 
 /// How deep a document may be; the usual introspection query needs 15.

@@ -54,7 +54,6 @@ async fn unknown_method() -> Response {
 }
 
 /// The panic's text is on stderr already; the caller learns nothing of it.
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     let mut response =
         problem(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "something went wrong on our side").into_response();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Json, Object};
-use events::{ConversationId, RunId, Sequence};
+use events::{ConversationId, Kind, RunId, Sequence};
 use projections::{Author, MessageRow};
 use serde_json::Value;
 
@@ -165,8 +165,14 @@ impl Message {
         if let Some(text) = self.ended_text(context).await? {
             return Ok(text.unwrap_or_default());
         }
-        let services = services(context)?;
-        Ok(services.live.text_so_far(self.row.conversation, self.row.id).await?)
+        match services(context)?.live.text_so_far(self.row.conversation, self.row.id).await {
+            // The pieces are on the log alone. Without it the rest of the answer is still worth having; the text comes later.
+            Err(Error::Log(error)) if error.kind() == Kind::Unavailable => {
+                tracing::warn!(%error, message = %self.row.id, "the text so far cannot be had");
+                Ok(String::new())
+            }
+            text => Ok(text?),
+        }
     }
 
     /// Its text is gone for good: the keys of the person it belonged to were destroyed.

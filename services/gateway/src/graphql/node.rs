@@ -18,7 +18,6 @@ const MOST: usize = 100;
 /// Anything with an id of its own.
 #[derive(Interface, Clone)]
 #[graphql(field(name = "id", ty = "ID", desc = "A TypeID: a prefix, `_`, 26 characters."))]
-#[expect(clippy::large_enum_variant, reason = "short-lived, and each holds little more than pointers")]
 pub(super) enum Node {
     /// `conv_…`.
     Conversation(Conversation),

@@ -1,5 +1,7 @@
 //! A GraphQL request out of an HTTP request: what is no request is refused before anything runs.
 
+use std::time::Duration;
+
 use async_graphql::{Request, Variables};
 use axum::body::Body;
 use http::{HeaderMap, StatusCode, header};
@@ -9,6 +11,8 @@ use super::headers::text;
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 1 << 20;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why an HTTP request is no GraphQL request.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,8 +37,10 @@ pub(super) async fn of_post(headers: &HeaderMap, body: Body) -> Result<Request, 
     if announced.is_some_and(|length| length > BODY_LIMIT as u64) {
         return Err(too_large);
     }
+    let slow = Malformed { status: StatusCode::REQUEST_TIMEOUT, message: "the request took too long to arrive" };
+    let bytes = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, BODY_LIMIT)).await.map_err(|_| slow)?;
     // The only failure besides the limit is a client that went away, which reads no answer.
-    let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| too_large)?;
+    let bytes = bytes.map_err(|_| too_large)?;
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(fields)) => request(fields),
         Ok(Value::Array(_)) => Err(bad("send one request at a time: batches are not taken")),

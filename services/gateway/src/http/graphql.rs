@@ -16,6 +16,7 @@ use super::observe::Trace;
 use super::{sse, ws};
 use crate::Error;
 use crate::gateway::App;
+use crate::graphql::in_order;
 
 /// `/graphql`: one operation by POST or GET, as JSON or as an event stream; an upgrade becomes a socket.
 pub(super) async fn graphql(
@@ -62,9 +63,19 @@ async fn answer(app: Arc<App>, form: Form, parts: &Parts, mut request: Request) 
     if form == Form::Events {
         return sse::respond(app, &parts.headers, request).await;
     }
-    let mut answer = app.schema.execute(request).await;
+    let mut answer = execute(&app, request).await;
     code_errors(&mut answer.errors);
     respond(form, &answer)
+}
+
+async fn execute(app: &App, mut request: Request) -> Answer {
+    let document = request.parsed_query().ok().cloned();
+    let operation = request.operation_name.clone();
+    let mut answer = app.schema.execute(request).await;
+    if let Some(document) = &document {
+        in_order(&mut answer.data, document, operation.as_deref());
+    }
+    answer
 }
 
 /// The type of the operation that would run; `None` where that cannot be told, which executing it explains.
@@ -83,9 +94,14 @@ pub(super) fn operation(request: &mut Request) -> Option<OperationType> {
 pub(crate) fn code_errors(errors: &mut [ServerError]) {
     for error in errors {
         let extensions = error.extensions.get_or_insert_default();
-        if extensions.get("code").is_none() {
-            extensions.set("code", "BAD_USER_INPUT");
-        }
+        let code = match extensions.get("code") {
+            Some(Value::String(code)) => code.clone(),
+            _ => {
+                extensions.set("code", "BAD_USER_INPUT");
+                "BAD_USER_INPUT".to_owned()
+            }
+        };
+        metrics::counter!("loquent_graphql_errors_total", "code" => code).increment(1);
     }
 }
 

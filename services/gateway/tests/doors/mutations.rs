@@ -67,6 +67,18 @@ async fn a_sent_message_comes_back_as_it_was_decided() {
 }
 
 #[tokio::test]
+async fn fields_are_answered_in_the_order_of_the_question() {
+    let stand = Stand::start().await;
+    let query = "mutation { sendMessage(input: { text: \"x\" }) { message { text conversation { title id } status } errors { code } } }";
+    let response = stand.person("alice").raw(&json!({ "query": query })).await;
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    let text = String::from_utf8_lossy(&bytes);
+    let places: Vec<_> =
+        ["message", "text", "conversation", "title", "\"id", "status", "errors"].map(|key| text.find(key)).into();
+    assert!(places.is_sorted() && places[0].is_some(), "{text}");
+}
+
+#[tokio::test]
 async fn an_agent_that_was_started_waits_for_a_worker() {
     let stand = Stand::without_projector(gateway::Settings::new(crate::stand::SECRET)).await;
     let alice = stand.person("alice");

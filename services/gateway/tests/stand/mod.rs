@@ -1,4 +1,4 @@
-//! A gateway on an embedded node, without sockets.
+//! A gateway on an embedded node, without sockets: on SQLite, and on PostgreSQL where `TEST_DATABASE_URL` names one.
 #![allow(dead_code, unreachable_pub, reason = "shared by several test files, each of which uses a part of it")]
 
 use std::sync::Arc;
@@ -52,7 +52,10 @@ impl Stand {
     }
 
     pub async fn without_projector(settings: Settings) -> Self {
-        let database = database::testing::sqlite().await;
+        let database = match database::testing::postgres().await {
+            Some(database) => database,
+            None => database::testing::sqlite().await,
+        };
         let keyring = Keyring::new(database.database.clone(), MasterKey::generate());
         let store = EventStore::new(database.database.clone()).await.expect("a store");
         let log = EventLog::connect(log_settings(), store.clone()).await.expect("a log");
