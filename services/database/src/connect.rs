@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::Executor;
+use sqlx::{Connection, Executor};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
@@ -16,6 +16,9 @@ const POSTGRES_CONNECTIONS: u32 = 24;
 const SQLITE_READERS: u32 = 4;
 /// How long a statement waits for a free connection, or for SQLite's write lock of another process.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that was used just now is taken without a question, which would cost each statement a round trip.
+const UNTESTED: Duration = Duration::from_secs(1);
 
 /// An open store. Cheap to clone; all clones share the connections.
 #[derive(Clone, Debug)]
@@ -58,7 +61,18 @@ impl Database {
             ("lock_timeout", "10s"),
             ("statement_timeout", "60s"),
         ]);
-        let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .before_acquire(|connection, use_of| {
+                Box::pin(async move {
+                    if use_of.idle_for < UNTESTED {
+                        return Ok(true);
+                    }
+                    connection.ping().await.map(|()| true)
+                })
+            });
         Ok(Self::Postgres(pool.connect_with(options).await?))
     }
 

@@ -12,6 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::stream;
 
+/// As small as ours: the library's own default of 128 KiB would flatter the ratio.
+const BUFFER: usize = 4 * 1024;
+
 /// Serves `/sse` and `/ws` on a free port of 127.0.0.1, which it prints; ends with its standard input.
 pub(crate) async fn serve() -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -27,7 +30,8 @@ async fn sse() -> impl IntoResponse {
 }
 
 async fn ws(upgrade: WebSocketUpgrade) -> Response {
-    upgrade.protocols(["graphql-transport-ws"]).on_upgrade(hold)
+    let small = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
+    small.protocols(["graphql-transport-ws"]).on_upgrade(hold)
 }
 
 async fn hold(mut socket: WebSocket) {
