@@ -6,6 +6,8 @@ use events::ChunkKind;
 
 /// Bytes of one chunk at most; more that waits is cut.
 const CHUNK: usize = 16 << 10;
+/// Changes between text and reasoning: each is a chunk of its own, and the table of all chunks has to fit into one record.
+const STRETCHES: usize = 8192;
 
 /// What a model said. What waits to be published is not copied: it is the end of what there is, so the limit of an answer
 /// bounds the queue as well.
@@ -18,6 +20,8 @@ pub(crate) struct Answer {
     published_reasoning: usize,
     /// Stretches of one kind that wait, in the order in which they came.
     waiting: VecDeque<(ChunkKind, usize)>,
+    stretches: usize,
+    last: Option<ChunkKind>,
 }
 
 impl Answer {
@@ -33,6 +37,12 @@ impl Answer {
         let piece = cut(piece, room);
         if piece.is_empty() {
             return fits;
+        }
+        if self.last.replace(kind) != Some(kind) {
+            self.stretches += 1;
+            if self.stretches > STRETCHES {
+                return false;
+            }
         }
         match kind {
             ChunkKind::Reasoning => self.reasoning.push_str(piece),
@@ -129,6 +139,13 @@ mod tests {
         assert_eq!(chunks.len(), 3);
         assert_eq!(chunks[0].1.len(), CHUNK - 1);
         assert_eq!(chunks.iter().map(|(_, delta)| delta.as_str()).collect::<String>(), answer.text);
+    }
+
+    #[test]
+    fn a_model_that_changes_its_mind_for_ever_is_cut() {
+        let mut answer = Answer::new(1 << 20);
+        let kinds = [ChunkKind::Text, ChunkKind::Reasoning].into_iter().cycle();
+        assert_eq!(kinds.take_while(|kind| answer.push(*kind, "a")).count(), STRETCHES);
     }
 
     #[test]

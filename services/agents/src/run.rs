@@ -88,6 +88,7 @@ impl Job<'_> {
         let ending = Ending::new(self, &attempt, spoken);
         let (outcome, chunks) = (ending.outcome(), ending.chunks);
         let left = self.end(ending, attempt.cause).await?;
+        let outcome = if left == Left::Nothing { outcome } else { "superseded" };
         let seconds = begun.elapsed().as_secs_f64();
         metrics::histogram!("loquent_run_seconds", "outcome" => outcome).record(seconds);
         tracing::info!(

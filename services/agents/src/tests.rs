@@ -8,7 +8,7 @@ use std::time::Duration;
 use commands::StartAgent;
 use event_log::{Chunk, Tail};
 use events::event::{AgentStarted, MessageCompleted, MessageFailed};
-use events::{ChunkKind, ChunkTable, ConversationEvent, FinishReason, MessageId, Record};
+use events::{ChunkKind, ChunkSpan, ChunkTable, ConversationEvent, Field, FinishReason, MessageId, Record};
 
 use crate::Settings;
 use crate::scripted::{Act, Scripted, delta, send, sse, stop};
@@ -269,4 +269,80 @@ async fn many_conversations_are_answered_by_several_workers_once_each() {
             assert_eq!((completed(&records).len(), started(&records).len()), (1, 1));
         }
     }
+}
+
+#[tokio::test]
+async fn a_model_faster_than_anybody_reads_is_merged_and_nothing_is_lost() {
+    for scale in 0..rigs("offline").await.len() {
+        let pieces = (0..5000).map(|number| match number % 100 {
+            0 => send("data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n"),
+            _ => delta(&format!("ä{number} ")),
+        });
+        let script = std::iter::once(sse()).chain(pieces).chain([stop()]).collect();
+        let scripted = Scripted::start(vec![script]).await;
+        let rig = rigs("test/small").await.remove(scale);
+        let mut tail = rig.log.tail().await.unwrap();
+        let _working = rig.work(Settings { lease: Duration::from_secs(10), ..settings("one", &scripted.address) });
+        let id = rig.send(None, "Hi").await.loaded.id;
+        let records = rig.wait(id, |events| ended(events) == 1).await;
+        let end = completed(&records).remove(0);
+        let text: String = (0..5000).filter(|n| n % 100 != 0).map(|number| format!("ä{number} ")).collect();
+        assert_eq!(rig.open(id, end.message, "text", &end.text).await, text);
+        assert_cut(&rig, &records, end.message, &mut tail).await;
+        let table = rig.open(id, end.message, "chunks", &end.chunks).await;
+        let chunks = ChunkTable::unpack(&table, end.started).unwrap().0.len();
+        assert!((100..2500).contains(&chunks), "{chunks}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_answer_fits_into_its_record() {
+    // Text that does not get smaller, in the smallest chunks that its bytes allow.
+    let noise: Vec<Act> =
+        (0..9000).map(|_| delta(&format!("{}{}", uuid::Uuid::now_v7(), uuid::Uuid::now_v7()))).collect();
+    let scripted = Scripted::start(vec![std::iter::once(sse()).chain(noise).chain([stop()]).collect()]).await;
+    let rig = embedded("test/small").await;
+    let _working = rig.work(Settings { lease: Duration::from_secs(10), ..settings("one", &scripted.address) });
+    let id = rig.send(None, "Hi").await.loaded.id;
+    let records = rig.wait(id, |events| ended(events) == 1).await;
+    let end = completed(&records).remove(0);
+    assert_eq!(end.finish_reason, FinishReason::Length);
+    assert_eq!(rig.open(id, end.message, "text", &end.text).await.len(), 512 << 10);
+    let spans =
+        (0..16_384).map(|number| ChunkSpan { kind: ChunkKind::Text, bytes: 32, delay_ms: number * 50, after: 9 });
+    let table = ChunkTable(
+        spans
+            .chain((0..8192).map(|_| ChunkSpan { kind: ChunkKind::Reasoning, bytes: 32, delay_ms: 900_000, after: 9 }))
+            .collect(),
+    );
+    let key = rig.keyring.content_key(rig.caller.person, id).await.unwrap();
+    let table = key.seal(&Field::new("default", id, end.message, "chunks"), &table.pack(5));
+    // All of it incompressible: base64 of all bytes.
+    assert!((512 << 10) * 4 / 3 + table.b.len() + 4096 < 900_000, "{}", table.b.len());
+}
+
+#[tokio::test]
+async fn a_long_past_is_read_as_far_as_a_model_is_shown_it() {
+    let answer = || vec![sse(), delta("done"), stop()];
+    let scripted = Scripted::start(vec![answer(), answer()]).await;
+    let rig = embedded("test/small").await;
+    let input = commands::StartConversation { agents: Some(Vec::new()), ..commands::StartConversation::default() };
+    let id = rig.commands.start_conversation(&rig.caller, input).await.unwrap().loaded.id;
+    for number in 0..600 {
+        rig.send(Some(id), &format!("<{number}>")).await;
+    }
+    let wish = || StartAgent { conversation: id, agent: "assistant".into(), model: None, instructions: None };
+    rig.commands.start_agent(&rig.caller, wish()).await.unwrap();
+    let all = rig.work(settings("all", &scripted.address));
+    rig.wait(id, |events| ended(events) == 1).await;
+    all.drain().await;
+    let _few = rig.work(Settings { history_limit: 14, ..settings("few", &scripted.address) });
+    rig.commands.start_agent(&rig.caller, wish()).await.unwrap();
+    rig.wait(id, |events| ended(events) == 2).await;
+    let requests = scripted.requests();
+    assert_eq!(requests[0].matches("\"user\"").count(), 600);
+    let newest =
+        r#"{"role":"user","content":"<598>"},{"role":"user","content":"<599>"},{"role":"assistant","content":"done"}]"#;
+    assert!(requests[1].contains(newest), "{}", requests[1]);
+    assert!(!requests[1].contains("<597>"));
 }

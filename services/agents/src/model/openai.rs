@@ -96,7 +96,10 @@ impl Server {
                 if let Some(usage) = chunk.usage {
                     yield Said::Usage(usage);
                 }
-                finished = chunk.finish.or(finished);
+                if finished.is_some() {
+                    continue;
+                }
+                finished = chunk.finish;
                 if finished.is_some() {
                     deadline = Instant::now() + FAREWELL;
                 } else if spoke || waits_for == Wait::NextToken {
