@@ -6,10 +6,10 @@
 #   scripts/services.sh stop-kafka | start-kafka | stop-postgres | start-postgres     outages, for tests
 #   scripts/services.sh install           only installs what is missing (Debian packages, Maven artifacts)
 #
-# Data lies in $LOQUENT_SERVICES_DIR (default: /tmp/loquent-services); Kafka's jars in ${XDG_CACHE_HOME:-~/.cache}/loquent/kafka.
+# Data lies in $TEST_SERVICES_DIR (default: /tmp/loquent-services); Kafka's jars in ${XDG_CACHE_HOME:-~/.cache}/loquent/kafka.
 set -euo pipefail
 
-dir=${LOQUENT_SERVICES_DIR:-/tmp/loquent-services}
+dir=${TEST_SERVICES_DIR:-/tmp/loquent-services}
 jars=${XDG_CACHE_HOME:-$HOME/.cache}/loquent/kafka
 kafka_version=4.1.1
 
@@ -28,18 +28,7 @@ as_postgres() {
 }
 
 install_packages() {
-    local missing=()
-    [ -x "$(postgres_bin)/initdb" ] || missing+=(postgresql)
-    command -v psql >/dev/null || missing+=(postgresql-client)
-    command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
-    command -v kcat >/dev/null || missing+=(kcat)
-    command -v python3 >/dev/null || missing+=(python3)
-    ls "$jars"/kafka_2.13-$kafka_version.jar >/dev/null 2>&1 || command -v mvn >/dev/null || missing+=(maven)
-    if [ ${#missing[@]} -gt 0 ]; then
-        say "installing ${missing[*]}"
-        [ "$(id -u)" = 0 ] || die "missing: ${missing[*]}; install them, or run this as root"
-        { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; } >&2
-    fi
+    "$(dirname "$0")/install.sh" services
 }
 
 install_kafka() {
@@ -149,7 +138,7 @@ start() {
     . "$dir/ports"
     echo "export TEST_DATABASE_URL=postgres://postgres@127.0.0.1:$postgres_port/postgres"
     echo "export TEST_KAFKA_BROKERS=127.0.0.1:$kafka_port"
-    echo "export TEST_SERVICES_CONTROL='LOQUENT_SERVICES_DIR=$dir $(cd "$(dirname "$0")" && pwd)/services.sh'"
+    echo "export TEST_SERVICES_CONTROL='TEST_SERVICES_DIR=$dir $(cd "$(dirname "$0")" && pwd)/services.sh'"
 }
 
 stop() {

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
-        if let Some(path) = std::env::var_os("LOQUENT_TEST_BINARY") {
+        if let Some(path) = std::env::var_os("TEST_LOQUENT_BINARY") {
             return path.into();
         }
         // The test runs from <target>/<profile>/deps.
