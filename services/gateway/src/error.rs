@@ -1,6 +1,6 @@
 //! Why a door said no, and the one table that says it in each door's language.
 
-use async_graphql::{ErrorExtensions, ServerError};
+use async_graphql::ErrorExtensions;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use events::Kind;
@@ -155,12 +155,6 @@ impl<E: Into<Error>> From<E> for Refusal {
 impl From<Refusal> for async_graphql::Error {
     fn from(refusal: Refusal) -> Self {
         async_graphql::Error::new(refusal.message).extend_with(|_, extensions| extensions.set("code", refusal.code))
-    }
-}
-
-impl From<Refusal> for ServerError {
-    fn from(refusal: Refusal) -> Self {
-        async_graphql::Error::from(refusal).into_server_error(async_graphql::Pos::default())
     }
 }
 

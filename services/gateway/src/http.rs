@@ -60,3 +60,24 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn defect() -> &'static str {
+        panic!("planted")
+    }
+
+    #[tokio::test]
+    async fn a_defect_is_not_described() {
+        let router = Router::new().route("/", get(defect)).layer(CatchPanicLayer::custom(panicked));
+        let response = router.oneshot(http::Request::new(Body::empty())).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        assert!(!String::from_utf8_lossy(&bytes).contains("planted"));
+    }
+}
