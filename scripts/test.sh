@@ -42,6 +42,7 @@ for _ in $(seq 120); do
 done
 JUDGE_URL=$(sed -n 's/^ready //p' "$work/log") JUDGE_TOKEN=$("$loquent" token --sub judge --data-dir "$work/data")
 export JUDGE_URL JUDGE_TOKEN
+COMPOSE_FILE=$PWD/docker-compose.yml npm --prefix "$work/judges" run --silent compose </dev/null
 (cd "$work/judges" && npm run --silent judge </dev/null) || { tail -20 "$work/log"; exit 1; }
 
 step "all is well"

@@ -224,8 +224,7 @@ pub(crate) fn complaint(error: &clap::Error) -> Option<String> {
     };
     let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let nearest = suggested.into_iter().find_map(text);
-    let argument = text(ContextKind::InvalidArg);
-    let wrong = argument.clone().or_else(|| text(ContextKind::InvalidSubcommand)).unwrap_or_default();
+    let wrong = text(ContextKind::InvalidArg).or_else(|| text(ContextKind::InvalidSubcommand)).unwrap_or_default();
     let value = text(ContextKind::InvalidValue);
     let what = match error.kind() {
         ErrorKind::UnknownArgument if wrong.starts_with('-') => format!("unknown flag {wrong}"),
