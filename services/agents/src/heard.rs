@@ -41,7 +41,7 @@ impl Heard {
             return;
         }
         while !shutdown.is_cancelled() {
-            let Some(tail) = shutdown.run_until_cancelled(log.tail()).await else { return };
+            let Some(tail) = shutdown.run_until_cancelled(log.tail_events()).await else { return };
             match tail {
                 Ok(tail) => self.read(tail, &shutdown).await,
                 Err(error) => tracing::warn!(%error, "the log cannot be followed"),

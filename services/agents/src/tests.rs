@@ -296,6 +296,25 @@ async fn a_model_faster_than_anybody_reads_is_merged_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn a_chunk_names_the_event_that_came_before_it() {
+    for scale in 0..rigs("offline").await.len() {
+        let script = vec![sse(), delta("before "), Act::Pause(Duration::from_secs(3)), delta("after"), stop()];
+        let scripted = Scripted::start(vec![script]).await;
+        let rig = rigs("test/small").await.remove(scale);
+        let mut tail = rig.log.tail().await.unwrap();
+        let _working = rig.work(Settings { lease: Duration::from_secs(10), ..settings("one", &scripted.address) });
+        let id = rig.send(None, "Hi").await.loaded.id;
+        chunks_until(&mut tail, id, |chunks| !chunks.is_empty()).await;
+        let second = rig.send(Some(id), "And?").await.sequence();
+        let records = rig.wait(id, |events| ended(events) == 1).await;
+        let end = completed(&records).remove(0);
+        let table = rig.open(id, end.message, "chunks", &end.chunks).await;
+        let spans = ChunkTable::unpack(&table, end.started).unwrap().0;
+        assert_eq!(spans.iter().map(|span| span.after).collect::<Vec<_>>(), [end.started, second]);
+    }
+}
+
+#[tokio::test]
 async fn the_longest_answer_fits_into_its_record() {
     // Text that does not get smaller, in the smallest chunks that its bytes allow.
     let noise: Vec<Act> =

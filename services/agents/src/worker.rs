@@ -93,7 +93,8 @@ async fn perform(context: &Context, registry: &Registry, lease: Lease, held: Hel
         Task::Run(id) => run::carry_out(context, &work, id, &held.lost).await,
         Task::Turn(message) => match turn::begin(context, &work, message).await {
             Ok(Begun::Nothing) => Ok(Left::Nothing),
-            Ok(Begun::Later(pause)) => Ok(Left::Again(pause)),
+            // The longer it takes, the less is gained by looking often.
+            Ok(Begun::Later(pause)) => Ok(Left::Again(pause.saturating_mul(1 << attempts.min(5)))),
             Ok(Begun::Run(first, id)) => {
                 // The turn's row goes in the next statement: from here on nobody may take its absence for a lost lease.
                 drop(held);

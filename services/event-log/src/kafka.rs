@@ -94,7 +94,15 @@ impl Kafka {
     }
 
     pub(crate) async fn read(&self, from_beginning: bool) -> Result<crate::Tail> {
-        let topics = tail::Topics { conversations: self.0.conversations.clone(), chunks: self.0.chunks.clone() };
+        self.open_tail(Some(self.0.chunks.clone()), from_beginning).await
+    }
+
+    pub(crate) async fn tail_events(&self) -> Result<crate::Tail> {
+        self.open_tail(None, false).await
+    }
+
+    async fn open_tail(&self, chunks: Option<String>, from_beginning: bool) -> Result<crate::Tail> {
+        let topics = tail::Topics { conversations: self.0.conversations.clone(), chunks };
         let tail = Tail::open(&self.0.clients, topics, from_beginning).await?;
         Ok(crate::Tail(TailOf::Kafka(tail)))
     }

@@ -89,6 +89,18 @@ impl EventLog {
         self.read(false).await
     }
 
+    /// As [`tail`](Self::tail), for a reader of events alone. Only the embedded log, where they cost nothing, has chunks among
+    /// them.
+    ///
+    /// # Errors
+    /// The client cannot be made.
+    pub async fn tail_events(&self) -> Result<Tail> {
+        match self {
+            Self::Embedded(log) => Ok(log.read(false)),
+            Self::Kafka(log) => log.tail_events().await,
+        }
+    }
+
     /// As [`tail`](Self::tail), optionally with everything that the log still has before that.
     ///
     /// # Errors

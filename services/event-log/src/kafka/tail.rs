@@ -1,4 +1,4 @@
-//! All partitions of both topics, read by hand from one moment on.
+//! All partitions of both topics, or of the conversations' alone, read by hand from one moment on.
 
 use std::sync::Arc;
 use std::thread;
@@ -28,7 +28,8 @@ const NAME: &str = "tail";
 
 pub(super) struct Topics {
     pub(super) conversations: String,
-    pub(super) chunks: String,
+    /// `None`: events alone.
+    pub(super) chunks: Option<String>,
 }
 
 pub(crate) struct Tail {
@@ -93,7 +94,7 @@ impl Reader {
 
     fn try_place(&self, from_beginning: bool) -> Result<()> {
         let mut places = TopicPartitionList::new();
-        for topic in [&self.topics.conversations, &self.topics.chunks] {
+        for topic in std::iter::once(&self.topics.conversations).chain(&self.topics.chunks) {
             let metadata = self.consumer.fetch_metadata(Some(topic), PATIENCE)?;
             for partition in 0..topics::partitions(&metadata, topic)? {
                 places.add_partition_offset(topic, partition, Offset::End)?;

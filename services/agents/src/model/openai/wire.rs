@@ -66,7 +66,7 @@ fn read(data: &str, holder: &str) -> Result<Chunk, Wrong> {
     Ok(Chunk { pieces, finish, usage })
 }
 
-/// A text that is there and not empty. PostgreSQL's jsonb takes no NUL, and nobody can see one.
+/// A text that is there and not empty.
 fn text(delta: &Value, key: &str) -> Option<String> {
     delta.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
