@@ -74,7 +74,8 @@ impl Subscription {
         let (services, caller, resume) = (services(context)?, caller(context)?, resume(context));
         let conversation = conversation_id.parse().map_err(|error| malformed("conversationId", error))?;
         let after = resume.start(after)?;
-        let updates = services.live.updates(caller, conversation, after, chunks.unwrap_or(true)).await?;
+        // Boxed: what the beginning needs is given back, instead of lying in the subscription for as long as it lives.
+        let updates = Box::pin(services.live.updates(caller, conversation, after, chunks.unwrap_or(true))).await?;
         Ok(resume.shown(updates))
     }
 
@@ -89,7 +90,7 @@ impl Subscription {
         let (services, caller, resume) = (services(context)?, caller(context)?, resume(context));
         let message = message_id.parse().map_err(|error| malformed("messageId", error))?;
         let after = resume.start(after)?;
-        let updates = services.live.message_updates(caller, message, after).await?;
+        let updates = Box::pin(services.live.message_updates(caller, message, after)).await?;
         Ok(resume.shown(updates))
     }
 }

@@ -105,7 +105,7 @@ impl Fill {
                 Fate::Ended(end) => merge.supply(message, opening::texts(&parts.keyring, &end).await?.cut.clone()),
                 Fate::Superseded => {}
                 Fate::Open => match parts.chunks_of(conversation, message, since).await {
-                    Ok(chunks) => merge.from_log(message, chunks.into_iter().map(LiveChunk::new)),
+                    Ok(chunks) => merge.backlog(message, chunks.into_iter().map(LiveChunk::new)),
                     // The reader holds what comes later, and so asks again; at the latest the message's record has them.
                     Err(error) => tracing::debug!(%error, "the chunks of an open message could not be read"),
                 },

@@ -213,7 +213,7 @@ impl Merge {
     }
 
     /// All the chunks that the log has of a message in flight.
-    pub(super) fn from_log(&mut self, message: MessageId, chunks: impl IntoIterator<Item = Arc<LiveChunk>>) {
+    pub(super) fn backlog(&mut self, message: MessageId, chunks: impl IntoIterator<Item = Arc<LiveChunk>>) {
         if let Some(open) = self.open.iter_mut().find(|open| open.message == message && self.chunks) {
             chunks.into_iter().for_each(|live| open.hold(live));
         }

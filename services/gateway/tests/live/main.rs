@@ -1,5 +1,7 @@
 //! Live updates over the real transports: a node on the embedded log, answers written step by step, clients that come and go.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod node;
 mod scribe;
 mod watch;

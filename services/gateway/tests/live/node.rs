@@ -20,16 +20,16 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-pub const SECRET: &str = "a secret of at least thirty-two bytes";
+pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
-pub struct Node {
-    pub router: axum::Router,
-    pub address: String,
-    pub keyring: Keyring,
-    pub commands: Commands,
-    pub store: EventStore,
-    pub log: EventLog,
-    pub stop: CancellationToken,
+pub(crate) struct Node {
+    pub(crate) router: axum::Router,
+    pub(crate) address: String,
+    pub(crate) keyring: Keyring,
+    pub(crate) commands: Commands,
+    pub(crate) store: EventStore,
+    pub(crate) log: EventLog,
+    pub(crate) stop: CancellationToken,
     _database: TestDatabase,
 }
 
@@ -40,7 +40,7 @@ impl Drop for Node {
 }
 
 impl Node {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let opened = database::testing::sqlite().await;
         let database = opened.database.clone();
         let keyring = Keyring::new(database.clone(), MasterKey::generate());
@@ -66,24 +66,24 @@ impl Node {
         Self { router, address, keyring, commands, store, log, stop, _database: opened }
     }
 
-    pub fn token(&self, subject: &str, lifetime: Duration) -> String {
+    pub(crate) fn token(&self, subject: &str, lifetime: Duration) -> String {
         gateway::auth::issue(SECRET, subject, "default", lifetime).unwrap()
     }
 
-    pub async fn caller(&self, subject: &str) -> Caller {
+    pub(crate) async fn caller(&self, subject: &str) -> Caller {
         let person = self.keyring.person("default", "loquent", subject).await.unwrap();
         let (tenant, issuer) = ("default".into(), "loquent".into());
         Caller { tenant, person, issuer, idempotency_key: None, traceparent: None }
     }
 
     /// A conversation of Alice and the default agent.
-    pub async fn conversation(&self) -> ConversationId {
+    pub(crate) async fn conversation(&self) -> ConversationId {
         let outcome = self.commands.start_conversation(&self.caller("alice").await, StartConversation::default()).await;
         outcome.unwrap().loaded.id
     }
 
     /// Alice says something; the message and the cursor after it.
-    pub async fn say(&self, conversation: ConversationId, text: &str) -> (MessageId, u64) {
+    pub(crate) async fn say(&self, conversation: ConversationId, text: &str) -> (MessageId, u64) {
         let input = SendMessage { conversation: Some(conversation), text: text.into(), ..SendMessage::default() };
         let outcome = self.commands.send_message(&self.caller("alice").await, input).await.unwrap();
         let events::Decoded::Known(events::ConversationEvent::MessageSent(sent)) = outcome.records[0].event().unwrap()
@@ -94,7 +94,7 @@ impl Node {
     }
 
     /// An operation as an event stream.
-    pub async fn stream(&self, token: Option<&str>, body: &Value, last_event_id: Option<&str>) -> Response {
+    pub(crate) async fn stream(&self, token: Option<&str>, body: &Value, last_event_id: Option<&str>) -> Response {
         let request = Request::post("/graphql")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "text/event-stream");
@@ -109,7 +109,7 @@ impl Node {
         self.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap()
     }
 
-    pub async fn ask(&self, subject: &str, query: &str, variables: Value) -> Value {
+    pub(crate) async fn ask(&self, subject: &str, query: &str, variables: Value) -> Value {
         let token = self.token(subject, Duration::from_secs(60));
         let request = Request::post("/graphql")
             .header(header::CONTENT_TYPE, "application/json")

@@ -13,11 +13,11 @@ use keyring::ContentKey;
 
 use crate::node::Node;
 
-pub struct Scribe<'n> {
+pub(crate) struct Scribe<'n> {
     node: &'n Node,
-    pub conversation: ConversationId,
-    pub message: MessageId,
-    pub run: RunId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) message: MessageId,
+    pub(crate) run: RunId,
     turn: TurnId,
     key: ContentKey,
     epoch: u32,
@@ -31,7 +31,7 @@ pub struct Scribe<'n> {
 
 impl<'n> Scribe<'n> {
     /// Plans a turn for a message; nobody has claimed its run yet.
-    pub async fn plan(node: &'n Node, conversation: ConversationId, answers: MessageId) -> Self {
+    pub(crate) async fn plan(node: &'n Node, conversation: ConversationId, answers: MessageId) -> Self {
         let (run, message, turn) = (RunId::generate(), MessageId::generate(), TurnId::generate());
         let person = node.caller("alice").await.person;
         let key = node.keyring.content_key(person, conversation).await.unwrap();
@@ -45,14 +45,14 @@ impl<'n> Scribe<'n> {
         Self { node, conversation, message, run, turn, key, epoch, started, started_at, cause, spans, text, reasoning }
     }
 
-    pub async fn begin(node: &'n Node, conversation: ConversationId, answers: MessageId) -> Self {
+    pub(crate) async fn begin(node: &'n Node, conversation: ConversationId, answers: MessageId) -> Self {
         let mut scribe = Self::plan(node, conversation, answers).await;
         scribe.claim().await;
         scribe
     }
 
     /// Takes the run, or takes it over: what was written before is forgotten.
-    pub async fn claim(&mut self) {
+    pub(crate) async fn claim(&mut self) {
         self.epoch += 1;
         let context = ContextReference { conversation: self.conversation, up_to: 1, renderer: 1, digest: "00".into() };
         let command = ClaimRun { run: self.run, epoch: self.epoch, model: "offline".into(), context };
@@ -66,11 +66,11 @@ impl<'n> Scribe<'n> {
         self.key.seal(&Field::new("default", self.conversation, self.message, name), text)
     }
 
-    pub async fn think(&mut self, delta: &str) {
+    pub(crate) async fn think(&mut self, delta: &str) {
         self.produce(ChunkKind::Reasoning, delta).await;
     }
 
-    pub async fn write(&mut self, delta: &str) {
+    pub(crate) async fn write(&mut self, delta: &str) {
         self.produce(ChunkKind::Text, delta).await;
     }
 
@@ -105,7 +105,7 @@ impl<'n> Scribe<'n> {
         }
     }
 
-    pub async fn complete(&mut self) {
+    pub(crate) async fn complete(&mut self) {
         let command = CompleteRun {
             run: self.run,
             epoch: self.epoch,
@@ -118,7 +118,7 @@ impl<'n> Scribe<'n> {
         self.node.commands.complete_run(self.conversation, command, reaction(self.cause)).await.unwrap();
     }
 
-    pub async fn fail(&mut self, why: &str) {
+    pub(crate) async fn fail(&mut self, why: &str) {
         let command = FailRun {
             run: self.run,
             epoch: self.epoch,

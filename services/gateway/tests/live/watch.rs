@@ -26,16 +26,16 @@ const ALL: &str = "fragment All on ConversationUpdate { __typename conversationI
     ... on MessageFailed { messageId text reason } }";
 
 /// An event stream under way.
-pub struct Watch {
+pub(crate) struct Watch {
     body: BodyDataStream,
     read: String,
     /// `id` of the event read last.
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
 }
 
 /// What a stream delivers.
 #[derive(Debug)]
-pub enum Heard {
+pub(crate) enum Heard {
     Next(Value),
     Complete,
     /// It ended without a word.
@@ -43,7 +43,7 @@ pub enum Heard {
 }
 
 impl Watch {
-    pub async fn open(node: &Node, token: Option<&str>, body: &Value, last_event_id: Option<&str>) -> Self {
+    pub(crate) async fn open(node: &Node, token: Option<&str>, body: &Value, last_event_id: Option<&str>) -> Self {
         let response = node.stream(token, body, last_event_id).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -52,29 +52,29 @@ impl Watch {
         Self { body: response.into_body().into_data_stream(), read: String::new(), id: None }
     }
 
-    pub async fn conversation(node: &Node, subject: &str, id: ConversationId, after: Option<&str>) -> Self {
+    pub(crate) async fn conversation(node: &Node, subject: &str, id: ConversationId, after: Option<&str>) -> Self {
         Self::with(node, subject, json!({ "id": id, "after": after })).await
     }
 
-    pub async fn with(node: &Node, subject: &str, variables: Value) -> Self {
+    pub(crate) async fn with(node: &Node, subject: &str, variables: Value) -> Self {
         let token = node.token(subject, Duration::from_secs(600));
         let body = json!({ "query": format!("{UPDATES} {ALL}"), "variables": variables });
         Self::open(node, Some(&token), &body, None).await
     }
 
-    pub async fn resumed(node: &Node, subject: &str, id: ConversationId, last_event_id: &str) -> Self {
+    pub(crate) async fn resumed(node: &Node, subject: &str, id: ConversationId, last_event_id: &str) -> Self {
         let token = node.token(subject, Duration::from_secs(600));
         let body = json!({ "query": format!("{UPDATES} {ALL}"), "variables": { "id": id, "after": "0" } });
         Self::open(node, Some(&token), &body, Some(last_event_id)).await
     }
 
-    pub async fn message(node: &Node, subject: &str, id: MessageId, after: Option<&str>) -> Self {
+    pub(crate) async fn message(node: &Node, subject: &str, id: MessageId, after: Option<&str>) -> Self {
         let token = node.token(subject, Duration::from_secs(600));
         let body = json!({ "query": format!("{MESSAGE} {ALL}"), "variables": { "id": id, "after": after } });
         Self::open(node, Some(&token), &body, None).await
     }
 
-    pub async fn heard(&mut self) -> Heard {
+    pub(crate) async fn heard(&mut self) -> Heard {
         loop {
             let Some(end) = self.read.find("\n\n") else {
                 match timeout(PATIENCE, self.body.next()).await.expect("a stream that goes on") {
@@ -102,7 +102,7 @@ impl Watch {
     }
 
     /// The next update, whatever its field is called.
-    pub async fn update(&mut self) -> Value {
+    pub(crate) async fn update(&mut self) -> Value {
         match self.heard().await {
             Heard::Next(mut answer) => {
                 assert!(answer.get("errors").is_none(), "{answer:#}");
@@ -115,7 +115,7 @@ impl Watch {
     }
 
     /// Updates up to and with the first of this type.
-    pub async fn until(&mut self, kind: &str) -> Vec<Value> {
+    pub(crate) async fn until(&mut self, kind: &str) -> Vec<Value> {
         let mut updates = Vec::new();
         loop {
             let update = self.update().await;
@@ -127,7 +127,7 @@ impl Watch {
         }
     }
 
-    pub async fn take(&mut self, count: usize) -> Vec<Value> {
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Value> {
         let mut updates = Vec::new();
         while updates.len() < count {
             updates.push(self.update().await);
@@ -136,27 +136,27 @@ impl Watch {
     }
 
     /// The code of the one error that comes next.
-    pub async fn code(&mut self) -> String {
+    pub(crate) async fn code(&mut self) -> String {
         match self.heard().await {
             Heard::Next(answer) => answer["errors"][0]["extensions"]["code"].as_str().expect("a code").to_owned(),
             other => panic!("an error was expected: {other:?}"),
         }
     }
 
-    pub async fn completes(&mut self) {
+    pub(crate) async fn completes(&mut self) {
         let heard = self.heard().await;
         assert!(matches!(heard, Heard::Complete), "{heard:?}");
     }
 }
 
-pub fn kinds(updates: &[Value]) -> Vec<&str> {
+pub(crate) fn kinds(updates: &[Value]) -> Vec<&str> {
     updates.iter().map(|update| update["__typename"].as_str().unwrap()).collect()
 }
 
-pub fn deltas(updates: &[Value]) -> Vec<&str> {
+pub(crate) fn deltas(updates: &[Value]) -> Vec<&str> {
     updates.iter().filter_map(|update| update["delta"].as_str()).collect()
 }
 
-pub fn cursor(update: &Value) -> &str {
+pub(crate) fn cursor(update: &Value) -> &str {
     update["cursor"].as_str().unwrap()
 }
