@@ -84,6 +84,7 @@ impl Story {
             author: self.person,
             text: sealed(text),
             text_bytes: 4,
+            awaits_turn: true,
             message_type: None,
             metadata: Some(sealed("{}")),
         });

@@ -16,6 +16,8 @@ pub struct MessageSent {
     pub text: Sealed,
     /// Length of the text, in bytes of UTF-8.
     pub text_bytes: u32,
+    /// Whether a turn shall answer it: the conversation had agents when it was sent.
+    pub awaits_turn: bool,
     /// Field `message_type` of the message; absent: `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_type: Option<Sealed>,

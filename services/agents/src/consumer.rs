@@ -101,7 +101,7 @@ fn changes(records: &[Received]) -> HashMap<Key, Option<Work>> {
 fn tasks(record: &Record) -> Vec<(Task, bool)> {
     let Ok(Decoded::Known(event)) = record.event() else { return Vec::new() };
     match event {
-        ConversationEvent::MessageSent(sent) => vec![(Task::Turn(sent.message), true)],
+        ConversationEvent::MessageSent(sent) if sent.awaits_turn => vec![(Task::Turn(sent.message), true)],
         ConversationEvent::TurnStarted(started) => {
             started.message.map(|message| (Task::Turn(message), false)).into_iter().collect()
         }

@@ -131,7 +131,7 @@ impl Conversation {
     }
 
     fn sent(&mut self, event: &MessageSent) {
-        if !self.agents.is_empty() {
+        if event.awaits_turn {
             let (message, author) = (event.message, event.author);
             self.waiting.push(Waiting { message, sequence: self.sequence, author });
         }

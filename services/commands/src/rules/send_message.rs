@@ -35,11 +35,13 @@ impl SendMessage {
                 Vec::new()
             }
         };
+        let agents = self.start.as_ref().map_or(&state.agents, |start| &start.agents);
         let sent = MessageSent {
             message: self.message,
             author: self.author,
             text: self.text.clone(),
             text_bytes: self.text_bytes,
+            awaits_turn: !agents.is_empty(),
             message_type: self.message_type.clone(),
             metadata: self.metadata.clone(),
         };
@@ -53,7 +55,8 @@ mod tests {
     use super::super::code;
     use super::*;
     use crate::tests::fixtures::{
-        GUEST, STARTER, STRANGER, added, archived, facts, given, refusal, removed, send, sent,
+        GUEST, STARTER, STRANGER, added, archived, facts, given, refusal, removed, send, sent, sent_unanswered,
+        started_with,
     };
     use crate::tests::fixtures::{sent_by, start, started, turn_of};
 
@@ -63,6 +66,11 @@ mod tests {
         let [begun, planned] = turn_of(1);
         let running = given([started(), added(GUEST), sent(1), begun, planned]);
         running.when(send(GUEST, 2).into()).then_expect_events(facts([sent_by(GUEST, 2)]));
+    }
+
+    #[test]
+    fn where_nobody_answers_a_message_awaits_no_turn() {
+        given([started_with(&[])]).when(send(STARTER, 1).into()).then_expect_events(facts([sent_unanswered(1)]));
     }
 
     #[test]

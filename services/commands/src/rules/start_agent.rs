@@ -59,7 +59,9 @@ impl StartAgent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::fixtures::{STARTER, STRANGER, archived, facts, given, person, planned, refusal, sealed, sent};
+    use crate::tests::fixtures::{
+        STARTER, STRANGER, archived, facts, given, person, planned, refusal, sealed, sent, sent_unanswered,
+    };
     use crate::tests::fixtures::{start_agent, started, started_with, turn, turn_completed, turn_of};
 
     fn begun(number: u128) -> events::ConversationEvent {
@@ -99,7 +101,7 @@ mod tests {
     #[test]
     fn a_message_that_nobody_answers_holds_no_agent_up() {
         let expected = facts([begun(2), planned(2, &[2])]);
-        given([started_with(&[]), sent(1)]).when(start_agent(2).into()).then_expect_events(expected);
+        given([started_with(&[]), sent_unanswered(1)]).when(start_agent(2).into()).then_expect_events(expected);
     }
 
     #[test]

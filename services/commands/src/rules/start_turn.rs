@@ -43,7 +43,9 @@ impl StartTurn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::fixtures::{archived, facts, given, refusal, sent, start_turn, started, started_with};
+    use crate::tests::fixtures::{
+        archived, facts, given, refusal, sent, sent_unanswered, start_turn, started, started_with,
+    };
     use crate::tests::fixtures::{turn_completed, turn_of};
 
     #[test]
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn where_nobody_answers_no_message_waits() {
-        let answer = given([started_with(&[]), sent(1)]).when(start_turn(1).into());
+        let answer = given([started_with(&[]), sent_unanswered(1)]).when(start_turn(1).into());
         assert_eq!(refusal(answer), code::NOT_WAITING);
     }
 

@@ -65,8 +65,16 @@ pub(crate) fn sent(number: u128) -> ConversationEvent {
     sent_by(STARTER, number)
 }
 pub(crate) fn sent_by(author: u128, number: u128) -> ConversationEvent {
+    message_sent(author, number, true)
+}
+/// The starter's message of this number, where nobody answers.
+pub(crate) fn sent_unanswered(number: u128) -> ConversationEvent {
+    message_sent(STARTER, number, false)
+}
+fn message_sent(author: u128, number: u128, awaits_turn: bool) -> ConversationEvent {
     let (message, author) = (message(number), person(author));
-    MessageSent { message, author, text: sealed("hi"), text_bytes: 2, message_type: None, metadata: None }.into()
+    MessageSent { message, author, text: sealed("hi"), text_bytes: 2, awaits_turn, message_type: None, metadata: None }
+        .into()
 }
 /// The turn of this number answers the starter's message of this number, by the run of this number.
 pub(crate) fn turn_of(number: u128) -> [ConversationEvent; 2] {

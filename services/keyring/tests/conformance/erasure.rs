@@ -39,8 +39,15 @@ impl Talk {
             causationid: None,
             prevhash: before.map_or(Record::NO_HASH, |record| &record.hash).into(),
         };
-        let sent =
-            MessageSent { message, author, text: text.clone(), text_bytes: 18, message_type: None, metadata: None };
+        let sent = MessageSent {
+            message,
+            author,
+            text: text.clone(),
+            text_bytes: 18,
+            awaits_turn: true,
+            message_type: None,
+            metadata: None,
+        };
         self.records.push(Record::new(envelope, &sent.into()));
         self.texts.push((text, field));
     }

@@ -138,6 +138,7 @@ fn turn(person: PersonId, events: &mut Vec<ConversationEvent>) {
             author: person,
             text: sealed(),
             text_bytes: 120,
+            awaits_turn: true,
             message_type: None,
             metadata: None,
         }

@@ -100,6 +100,7 @@ impl World {
                 author: self.person,
                 text,
                 text_bytes: 2,
+                awaits_turn: true,
                 message_type: None,
                 metadata: None,
             });
