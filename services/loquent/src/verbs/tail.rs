@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use event_log::{Chunk, Item, Tail};
+use events::record::milliseconds;
 use events::{ConversationId, Cursor, Record, Sequence};
 use serde_json::json;
 
@@ -105,6 +106,7 @@ impl Printer {
             return print(serde_json::to_string(record.as_ref())?);
         }
         let Record { time, subject, sequence, kind, actor, .. } = record.as_ref();
+        let time = milliseconds::text(time);
         print(format_args!("{time} {subject} {sequence:>6} {kind} by {actor}"))
     }
 
@@ -120,6 +122,7 @@ impl Printer {
             });
             return print(line);
         }
-        print(format_args!("{} {conversation}        chunk {} of {}", at.to_rfc3339(), data.index, data.message))
+        let at = milliseconds::text(at);
+        print(format_args!("{at} {conversation}        chunk {} of {}", data.index, data.message))
     }
 }
