@@ -11,7 +11,8 @@ use crate::failure::Outcome;
 
 const HIDDEN: &str = "<redacted>";
 
-/// Prints what holds, where it comes from, and no secret. The text form is a `loquent.toml`.
+/// Prints what holds, where it comes from, and no secret. The text form is a `loquent.toml`, but for
+/// the secrets.
 ///
 /// # Errors
 /// Stdout cannot be written.
@@ -48,7 +49,8 @@ fn as_text(config: &Config, layers: &Layers) -> Outcome<()> {
             }
             None => setting.key,
         };
-        print(format_args!("{key} = {}  # {origin}", toml::Value::String(value)))?;
+        let hidden = if setting.secret { "# " } else { "" };
+        print(format_args!("{hidden}{key} = {}  # {origin}", toml::Value::String(value)))?;
     }
     let tables = hidden_tables(layers);
     if tables.is_empty() { Ok(()) } else { print(format_args!("\n{}", toml::to_string(&tables)?.trim_end())) }
