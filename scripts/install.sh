@@ -15,7 +15,7 @@ for group in "${@:-build}"; do
     case $group in
     build)
         need build-essential cc c++ make
-        command -v cargo >/dev/null || { echo "install: Rust 1.89 or later is missing; see https://rustup.rs" >&2; exit 1; }
+        command -v cargo >/dev/null || { echo "install: Rust 1.89 or later is missing" >&2; exit 1; }
         ;;
     services)
         ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql initdb
