@@ -13,6 +13,7 @@ use crate::auth::Authenticator;
 use crate::graphql::{self, Schema, Services};
 use crate::health::{Health, Need};
 use crate::live::Live;
+use crate::patience::Patient;
 use crate::{Deps, Result, Settings, http};
 
 /// How long new connections are still taken once the process is told to stop: whoever balances the load sees `/readyz` say
@@ -97,7 +98,7 @@ impl Gateway {
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
         });
-        let server = axum::serve(listener, self.router).with_graceful_shutdown(stop);
+        let server = axum::serve(Patient(listener), self.router).with_graceful_shutdown(stop);
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(self.drain).await;
