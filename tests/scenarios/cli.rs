@@ -39,9 +39,17 @@ async fn wrong_usage_is_one_line_and_exit_code_two() {
 }
 
 #[tokio::test]
-async fn a_second_node_on_the_same_store_is_refused() {
-    let sandbox = Sandbox::new(Form::Embedded).await;
+async fn a_second_node_with_an_embedded_log_on_the_same_store_is_refused() {
+    for form in Form::at_hand() {
+        refuses_a_second(Sandbox::new(form).await.embedded_log()).await;
+    }
+}
+
+async fn refuses_a_second(sandbox: Sandbox) {
     let first = sandbox.start(&Role::ALL).await;
+    let alice = Client::new(&first.address, "alice");
+    let sent = alice.send(None, "Hello").await;
+    alice.updates(&sent.conversation, Some("0")).await.until(tests::client::is_turn_end).await;
     let output = run(&sandbox, "serve", &["--listen", "127.0.0.1:0"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint(&output).contains("another loquent process"), "{}", complaint(&output));

@@ -148,6 +148,13 @@ impl Sandbox {
         sandbox.with("OPENAI_BASE_URL", base_url).with("OPENAI_API_KEY", "test")
     }
 
+    /// The log is in the one process, also where the store is PostgreSQL.
+    #[must_use]
+    pub fn embedded_log(mut self) -> Self {
+        self.log = "embedded:".into();
+        self
+    }
+
     /// Where the store is.
     #[must_use]
     pub fn store(&self) -> &str {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Store;
@@ -15,6 +16,8 @@ use crate::failure::{During, Failure, Outcome};
 const LOCK: i64 = 0x006c_6f71_7565_6e74;
 /// How often the session that holds the lock is asked whether it still lives.
 const PULSE: Duration = Duration::from_secs(5);
+/// How often the right is asked for in vain, once a second, before it counts as somebody else's.
+const REFUSALS: u32 = 30;
 
 /// The right to be the only process with an embedded log on a store; given back when dropped, or when the process dies.
 pub(crate) enum Exclusive {
@@ -36,19 +39,43 @@ impl Exclusive {
         }
     }
 
-    /// Holds it until `shutdown`.
+    /// Holds it until `shutdown`. A session that was lost, as when the database starts anew, is opened again.
     ///
     /// # Errors
-    /// The session was lost, and with it the right.
-    pub(crate) async fn hold(self, shutdown: CancellationToken) -> Outcome<()> {
+    /// Another process took the right meanwhile.
+    pub(crate) async fn hold(self, store: Store, shutdown: CancellationToken) -> Outcome<()> {
         let Self::Session(mut session) = self else {
             shutdown.cancelled().await;
             return Ok(());
         };
-        while shutdown.run_until_cancelled(tokio::time::sleep(PULSE)).await.is_some() {
-            session.ping().await.during("the session that keeps other processes off this store was lost")?;
+        while shutdown.run_until_cancelled(sleep(PULSE)).await.is_some() {
+            if session.ping().await.is_err() {
+                let Some(again) = shutdown.run_until_cancelled(take_again(&store)).await else { break };
+                session = again?;
+            }
         }
-        session.close().await.during("the store")
+        // The session ends with the process; the database may be away.
+        Ok(())
+    }
+}
+
+/// Takes the right once the database answers. What looks like another process may be our own old session, which the server
+/// has not given up yet.
+async fn take_again(store: &Store) -> Outcome<Box<PgConnection>> {
+    tracing::warn!("the session that keeps other processes off this store was lost");
+    let mut refusals = 0;
+    loop {
+        match Exclusive::take(store).await {
+            Ok(Exclusive::Session(session)) => return Ok(session),
+            Err(failure) if failure.message() == taken("this database").message() => {
+                refusals += 1;
+                if refusals > REFUSALS {
+                    return Err(failure);
+                }
+            }
+            _ => {}
+        }
+        sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) async fn run(config: Config) -> Outcome<()> {
     let mut tasks = Supervisor::new()?;
     if config.log.is_embedded() {
         let exclusive = exclusive(&config).await?;
-        tasks.spawn("exclusive", |stop| exclusive.hold(stop));
+        let store = config.store.clone();
+        tasks.spawn("exclusive", |stop| exclusive.hold(store, stop));
     }
     let node = Node::open(&config).await?;
     let keyring = if opens_texts { Some(node::keyring(&config, &node.database).await?) } else { None };
