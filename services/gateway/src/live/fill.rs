@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use events::{ConversationEvent, ConversationId, Cursor, MessageId, Sequence};
+use events::{ConversationEvent, ConversationId, Cursor, MessageId, Record, Sequence};
 
 use super::Parts;
 use super::hub::record_size;
@@ -13,13 +13,13 @@ use super::opening;
 use super::start::{bounds_a_turn, open_at};
 use crate::{Error, Result};
 
-/// Events that one look at the store brings: fewer where they are large, so that a reader holds about 1 MiB.
-const WINDOW: usize = 64;
+/// Events that one look at the store brings: more and more while they are small.
 const LEAST: usize = 4;
-const MOST: usize = 256;
-const WINDOW_BYTES: usize = 1 << 20;
+const MOST: usize = 128;
+/// What a reader holds of them: the rest is dropped and read again, because it may be long until a slow reader comes to it.
+const WINDOW_BYTES: usize = 512 << 10;
 /// Events that one look back brings; a turn is seldom longer.
-const LOOK_BACK: usize = 32;
+const LOOK_BACK: usize = 8;
 
 /// A reader on its way through the past.
 pub(super) struct Fill {
@@ -55,7 +55,7 @@ enum Fate {
 impl Fill {
     /// Without a handover it goes on to the store's end.
     pub(super) fn new(handover: Option<Handover>) -> Self {
-        Self { window: VecDeque::new(), limit: WINDOW, hungry: true, handover }
+        Self { window: VecDeque::new(), limit: LEAST, hungry: true, handover }
     }
 
     /// Gives the merge the next event.
@@ -73,13 +73,10 @@ impl Fill {
             return Ok(if more { Progress::Early } else { Progress::Over });
         }
         if self.window.is_empty() {
-            let records = parts.store.load(conversation, merge.sequence(), self.limit).await?;
-            let bytes: usize = records.iter().map(record_size).sum();
-            self.limit = match bytes {
-                _ if bytes > WINDOW_BYTES => (self.limit / 4).max(LEAST),
-                _ if bytes < WINDOW_BYTES / 8 => (self.limit * 2).min(MOST),
-                _ => self.limit,
-            };
+            let mut records = parts.store.load(conversation, merge.sequence(), self.limit).await?;
+            let fitting = fitting(&records);
+            self.limit = if fitting < records.len() { fitting.max(LEAST) } else { (self.limit * 2).min(MOST) };
+            records.truncate(fitting);
             self.window = records.into_iter().map(|record| LiveEvent::new(Arc::new(record))).collect();
         }
         let Some(event) = self.window.pop_front() else { return Ok(Progress::Over) };
@@ -137,6 +134,16 @@ impl Fill {
             }
         }
     }
+}
+
+/// How many of these a reader may hold; one at least.
+fn fitting(records: &[Record]) -> usize {
+    let mut held = 0;
+    let fitting = records.iter().take_while(|record| {
+        held += record_size(record);
+        held <= WINDOW_BYTES
+    });
+    fitting.count().max(1)
 }
 
 fn fate_in(event: &Arc<LiveEvent>, message: MessageId) -> Option<Fate> {

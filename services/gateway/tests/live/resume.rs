@@ -102,3 +102,26 @@ async fn a_long_history_is_read_in_order() {
     }
     assert_eq!(count, 1 + 40 * (1 + 2 + 5 + 2));
 }
+
+#[tokio::test]
+async fn a_reader_that_falls_far_behind_still_sees_everything_in_order() {
+    let node = Node::start().await;
+    let conversation = node.conversation().await;
+    let (message, _) = node.say(conversation, "hello").await;
+    let mut slow = Watch::conversation(&node, "alice", conversation, Some("0")).await;
+    let mut scribe = Scribe::begin(&node, conversation, message).await;
+    let mut seen = slow.until("AgentStarted").await;
+    scribe.write("first").await;
+    seen.extend(slow.take(1).await);
+    for index in 0..900 {
+        scribe.write(&format!("word {index} ")).await;
+        if index % 100 == 50 {
+            node.say(conversation, "more").await;
+        }
+    }
+    seen.extend(slow.take(700).await);
+    scribe.complete().await;
+    seen.extend(slow.until("TurnCompleted").await);
+    let past = Watch::conversation(&node, "alice", conversation, Some("0")).await.until("TurnCompleted").await;
+    assert_eq!(seen, past);
+}

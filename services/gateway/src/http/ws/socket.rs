@@ -12,7 +12,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::HeaderMap;
 use serde_json::{Map, Value};
-use tokio::time::{Instant, Interval, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_stream::StreamMap;
 
 use super::PROTOCOL;
@@ -88,6 +88,8 @@ impl Socket {
     pub(super) fn new(app: Arc<App>, socket: WebSocket, authorization: HeaderMap) -> Self {
         let now = Instant::now();
         metrics::gauge!("loquent_sockets").increment(1.0);
+        let mut heartbeat = interval_at(now + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             app,
             socket,
@@ -95,7 +97,7 @@ impl Socket {
             peer: Peer::Unknown { until: now + INIT },
             operations: StreamMap::new(),
             commands: HashSet::new(),
-            heartbeat: interval_at(now + HEARTBEAT, HEARTBEAT),
+            heartbeat,
             silences: 0,
             draining: None,
         }
