@@ -11,9 +11,12 @@ use async_graphql::{Name, Value};
 #[derive(Default)]
 struct Shape<'d>(HashMap<&'d str, (usize, Shape<'d>)>);
 
-/// Puts the data of an answer into the document's order. Only for documents that were executed: those have no fragment that
-/// contains itself.
+/// Puts the data of an answer into the document's order. An answer without data has none: its document may not have been executed,
+/// so nothing is known of its size, and its fragments may contain themselves.
 pub(crate) fn in_order(data: &mut Value, document: &ExecutableDocument, operation: Option<&str>) {
+    if *data == Value::Null {
+        return;
+    }
     let asked = match &document.operations {
         DocumentOperations::Single(operation) => Some(operation),
         DocumentOperations::Multiple(operations) => operation.and_then(|name| operations.get(name)),
@@ -81,5 +84,13 @@ mod tests {
         in_order(&mut data, &document, Some("A"));
         let text = serde_json::to_string(&data).expect("JSON");
         assert_eq!(text, r#"{"b":[{"x":4,"w":3,"v":5,"y":2,"z":1}],"a":{"as":2,"kept":1}}"#);
+    }
+
+    #[test]
+    fn a_document_that_was_refused_is_left_alone() {
+        let document = parse_query("{ a { ...F } } fragment F on T { b { ...F } }").expect("a document");
+        let mut data = Value::Null;
+        in_order(&mut data, &document, None);
+        assert_eq!(data, Value::Null);
     }
 }
