@@ -27,7 +27,7 @@ scripts/install.sh build judges
 eval "$(scripts/services.sh start)"
 
 step "cargo test"
-cargo test --locked --workspace "$@"
+cargo test --locked --workspace --no-fail-fast "$@"
 [ $# -eq 0 ] || exit 0
 
 step "judges"
