@@ -98,7 +98,8 @@ impl Gateway {
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
         });
-        let server = axum::serve(Patient(listener), self.router).with_graceful_shutdown(stop);
+        // A router as it is would be copied for every connection.
+        let server = axum::serve(Patient(listener), self.router.into_make_service()).with_graceful_shutdown(stop);
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(self.drain).await;

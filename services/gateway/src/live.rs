@@ -108,7 +108,7 @@ impl Live {
         let watch = match after {
             Some(after) => {
                 let merge = merge_at(&parts, conversation, &after, loaded.sequence, chunks).await?;
-                Watch::new(parts, reader, viewer.person, conversation, merge)
+                Watch::new(parts, reader, viewer.person, conversation, after, merge)
             }
             None => {
                 let now = Cursor::at(loaded.sequence);
@@ -119,7 +119,8 @@ impl Live {
                 let is_open = |sequence| open.iter().any(|open| open.started == sequence);
                 let prelude = history.iter().filter(|event| is_open(event.sequence())).cloned().collect();
                 let merge = merge::Merge::new(now.sequence, open, chunks);
-                Watch::new(parts, reader, viewer.person, conversation, merge).after(prelude)
+                let place = merge.cursor();
+                Watch::new(parts, reader, viewer.person, conversation, place, merge).after(prelude)
             }
         };
         Ok(stream(watch))
@@ -144,7 +145,7 @@ impl Live {
         if matches!(row.author, Author::Person(_)) && from.sequence >= row.sequence {
             return Ok(Box::pin(futures::stream::empty()));
         }
-        Ok(stream(Watch::new(self.0.clone(), reader, viewer.person, conversation, merge).only(message)))
+        Ok(stream(Watch::new(self.0.clone(), reader, viewer.person, conversation, from, merge).only(message)))
     }
 
     /// To whoever does not take part there is no such conversation.

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{ConversationEvent, ConversationId, MessageId, PersonId, Sequence};
+use events::{ConversationEvent, ConversationId, Cursor, Kind, MessageId, PersonId, Sequence};
+use tokio::time::{Instant, sleep};
 
 use super::Parts;
-use super::fill::{Fill, Handover, Progress};
+use super::fill::{Fill, Handover, Progress, merge_at};
 use super::hub::{Missed, Reader};
 use super::item::{Live, LiveEvent};
 use super::merge::{Merge, Piece, Step};
@@ -17,6 +18,9 @@ use crate::{Error, Result};
 /// How long something may be held before what it waits for is looked for in the store and on the log.
 const PATIENCE: Duration = Duration::from_millis(250);
 const MOST_PATIENCE: Duration = Duration::from_secs(8);
+/// How long a store that does not answer is waited for, and how often it is asked meanwhile.
+const OUTAGE: Duration = Duration::from_secs(120);
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// A subscription under way. Idle ones are many: whatever is large lives behind a pointer and only while it is needed.
 pub(super) struct Watch {
@@ -34,6 +38,10 @@ pub(super) struct Watch {
     patience: Duration,
     /// The store has this event; it has to come by, or is fetched.
     expected: Sequence,
+    /// The reader's place: the cursor that it has seen last.
+    place: Cursor,
+    /// Something was taken out of the merge and could not be shown: all has to begin again at `place`.
+    torn: bool,
     end: End,
 }
 
@@ -51,6 +59,7 @@ impl Watch {
         reader: Reader,
         viewer: PersonId,
         conversation: ConversationId,
+        place: Cursor,
         merge: Merge,
     ) -> Self {
         let handover = Some(Handover(reader.met_at()));
@@ -66,6 +75,8 @@ impl Watch {
             only,
             patience: PATIENCE,
             expected: 0,
+            place,
+            torn: false,
             end: End::No,
         }
     }
@@ -82,19 +93,49 @@ impl Watch {
         self
     }
 
-    /// The next update; `None`: there are no more.
+    /// The next update; `None`: there are no more. A store that is away for a while is waited for.
     ///
     /// # Errors
     /// The store, the keys; not found, once the viewer was removed. The subscription is over then.
     pub(super) async fn next(&mut self) -> Result<Option<Update>> {
-        let next = self.advance().await;
-        if next.is_err() {
-            self.end = End::Yes;
+        let mut failing: Option<Instant> = None;
+        loop {
+            match self.advance().await {
+                Ok(update) => {
+                    if let Some(update) = &update {
+                        self.place.clone_from(&update.cursor);
+                    }
+                    return Ok(update);
+                }
+                Err(error) if is_outage(&error) && failing.is_none_or(|since| since.elapsed() < OUTAGE) => {
+                    failing.get_or_insert_with(Instant::now);
+                    self.torn = true;
+                    sleep(AGAIN).await;
+                }
+                Err(error) => {
+                    self.end = End::Yes;
+                    return Err(error);
+                }
+            }
         }
-        next
+    }
+
+    /// Begins again at the reader's place, as a client would that connects again.
+    async fn mend(&mut self) -> Result<()> {
+        let chunks = self.merge.wants_chunks();
+        self.merge = merge_at(&self.parts, self.conversation, &self.place, Sequence::MAX, chunks).await?;
+        self.refill(None);
+        (self.torn, self.end) = (false, End::No);
+        Ok(())
     }
 
     async fn advance(&mut self) -> Result<Option<Update>> {
+        if self.end == End::Yes {
+            return Ok(None);
+        }
+        if self.torn {
+            Box::pin(self.mend()).await?;
+        }
         if let Some(update) = self.begin().await? {
             return Ok(Some(update));
         }
@@ -131,9 +172,11 @@ impl Watch {
     }
 
     async fn begin(&mut self) -> Result<Option<Update>> {
-        while let Some(event) = self.prelude.pop_front() {
-            if let Some(update) = self.shown(&event).await? {
-                return Ok(Some(update));
+        while let Some(event) = self.prelude.front().cloned() {
+            let update = self.shown(&event).await?;
+            self.prelude.pop_front();
+            if update.is_some() {
+                return Ok(update);
             }
         }
         Ok(None)
@@ -261,4 +304,9 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// Whether it will pass by itself.
+fn is_outage(error: &Error) -> bool {
+    error.kind() == Kind::Unavailable
 }
