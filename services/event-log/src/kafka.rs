@@ -165,6 +165,7 @@ impl Kafka {
         let (receipt, delivered) = oneshot::channel();
         let sent = self.send_letter(&self.0.passing, letter, value, Receipt::Letter(receipt));
         if sent.is_err() {
+            self.0.passing.mend();
             return Ok(sent);
         }
         match tokio::time::timeout(LETTER_PATIENCE, delivered).await {

@@ -16,6 +16,8 @@ impl EventStore {
             return Ok(false);
         }
         let mut tx = self.database().begin().await?;
+        // Every row may have to be written: that takes as long as it takes.
+        tx.fetch_all::<(String,)>(sql("select set_config('statement_timeout', '0', true)")).await?;
         // No committed row of this cluster's own can have such an id.
         let foreign = sql("select 1 from events where txid >= pg_snapshot_xmax(pg_current_snapshot()) limit 1");
         if tx.fetch_optional::<(i32,)>(foreign).await?.is_none() {

@@ -9,6 +9,7 @@ mod observe;
 mod page;
 mod schemas;
 mod sse;
+mod weight;
 mod ws;
 
 use std::sync::Arc;

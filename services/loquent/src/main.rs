@@ -13,6 +13,8 @@ mod supervisor;
 mod telemetry;
 mod verbs;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -56,7 +58,7 @@ fn run(cli: Cli) -> Outcome<()> {
     }
     telemetry::start_logs(&config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match verb {
             Verb::Migrate => verbs::migrate::run(&config).await,
             Verb::Topics { verb } => verbs::topics::run(&config, &verb).await,
@@ -64,11 +66,16 @@ fn run(cli: Cli) -> Outcome<()> {
             Verb::Tail(arguments) => verbs::tail::run(&config, &arguments).await,
             _ => serve::run(config).await,
         }
-    })
+    });
+    // Not waited for: calls into a client library that waits for a broker.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome
 }
 
 fn settings(flags: &cli::Flags) -> Outcome<(Config, Layers)> {
-    let environment: std::collections::BTreeMap<String, String> = std::env::vars().collect();
+    // What is no text is no setting of ours.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let environment: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
     let variable = environment.get("LOQUENT_CONFIG").filter(|path| !path.is_empty()).map(Into::into);
     let file = config::file(flags.config.clone().or(variable).as_deref())?;
     Config::load(Sources { file, environment, flags: flags.given() })

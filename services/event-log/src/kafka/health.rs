@@ -43,7 +43,6 @@ impl Health {
 }
 
 fn ask(producer: &Producer, topic: &str, reachable: &AtomicBool) {
-    producer.mend();
     let answer = producer.client().client().fetch_metadata(Some(topic), PERIOD);
     let was = reachable.swap(answer.is_ok(), Ordering::Relaxed);
     metrics::gauge!("loquent_log_reachable").set(if answer.is_ok() { 1.0 } else { 0.0 });

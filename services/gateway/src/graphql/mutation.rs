@@ -7,7 +7,6 @@ use commands::{
 };
 use events::ConversationId;
 
-use super::conversation::Conversation;
 use super::inputs::{
     ArchiveConversationInput, ParticipantInput, RenameConversationInput, SendMessageInput, StartAgentInput,
     StartConversationInput,
@@ -93,8 +92,8 @@ impl Mutation {
             metadata: input.metadata.map(|json| json.0),
         };
         let decision = Decision::of(services(context)?.commands.send_message(&asking, command).await)?;
-        let message = match decision.outcome().and_then(|outcome| Some((outcome, decided::sent(outcome)?))) {
-            Some((outcome, row)) => Some(Message::decided(context, row, Conversation::decided(outcome)).await?),
+        let message = match decision.conversation(caller(context)?).zip(decision.outcome().and_then(decided::sent)) {
+            Some((place, row)) => Some(Message::decided(context, row, place).await?),
             None => None,
         };
         Ok(SendMessagePayload::of(decision, caller(context)?, message, input.client_mutation_id))
@@ -110,10 +109,10 @@ impl Mutation {
             instructions: input.instructions,
         };
         let decision = Decision::of(services(context)?.commands.start_agent(&asking, command).await)?;
-        let planned = match decision.outcome().and_then(|outcome| Some((outcome, decided::planned(outcome)?))) {
-            Some((outcome, (run, message))) => {
-                let place = Conversation::decided(outcome);
-                let run = AgentRun::decided(run, outcome.sequence());
+        let planned = decision.outcome().and_then(|outcome| Some((outcome.sequence(), decided::planned(outcome)?)));
+        let planned = match decision.conversation(caller(context)?).zip(planned) {
+            Some((place, (sequence, (run, message)))) => {
+                let run = AgentRun::decided(run, sequence);
                 let message = Message::decided(context, message, place).await?.by(run.clone());
                 Some((run.writing(Some(message.clone())), message))
             }

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::headers::text;
+use super::weight::is_too_large;
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 1 << 20;
@@ -82,10 +83,13 @@ pub(super) fn request(mut fields: Map<String, Value>) -> Result<Request, Malform
         Some(variables @ Value::Object(_)) => request = request.variables(Variables::from_json(variables)),
         Some(_) => return Err(bad("`variables` must be an object")),
     }
-    match fields.remove("extensions") {
-        None | Some(Value::Null | Value::Object(_)) => Ok(request),
-        Some(_) => Err(bad("`extensions` must be an object")),
+    if !matches!(fields.remove("extensions"), None | Some(Value::Null | Value::Object(_))) {
+        return Err(bad("`extensions` must be an object"));
     }
+    if is_too_large(&mut request) {
+        return Err(bad("the document asks for too much at once"));
+    }
+    Ok(request)
 }
 
 fn is_json(content_type: Option<&str>) -> bool {
@@ -110,6 +114,17 @@ mod tests {
             assert!(!is_json(Some(other)), "{other}");
         }
         assert!(!is_json(None));
+    }
+
+    #[test]
+    fn fragments_that_double_each_other_are_refused_at_once() {
+        let fragments = (0..40).map(|n| format!("fragment f{n} on Query {{ ...f{0} ...f{0} }} ", n + 1));
+        let query =
+            format!("{{ ...f0 }} {} fragment f40 on Query {{ viewer {{ id }} }}", fragments.collect::<String>());
+        let fields = Map::from_iter([("query".to_owned(), Value::String(query))]);
+        assert!(request(fields).is_err());
+        let harmless = "{ ...f } fragment f on Query { ...g ...g } fragment g on Query { viewer { id } }";
+        assert!(request(Map::from_iter([("query".to_owned(), harmless.into())])).is_ok());
     }
 
     #[test]

@@ -32,12 +32,9 @@ impl fmt::Debug for Secret {
 #[must_use]
 pub(crate) fn without_password(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let hidden = match authority.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{user}:<redacted>@{host}{}", &rest[authority.len()..])
-        }
+    // A password may hold any sign, written as it stands: all before the last @ is taken for it.
+    let hidden = match rest.rsplit_once('@') {
+        Some((user, host)) => format!("{}:<redacted>@{host}", user.split(':').next().unwrap_or_default()),
         None => rest.to_owned(),
     };
     // Drivers also take a password as a parameter.
@@ -66,6 +63,7 @@ mod tests {
             "postgres://host/db?password=<redacted>&x=1"
         );
         assert_eq!(without_password("postgres://me:p@w@host/db"), "postgres://me:<redacted>@host/db");
+        assert_eq!(without_password("postgres://me:p/w?@host/db"), "postgres://me:<redacted>@host/db");
         assert_eq!(without_password("sqlite://.loquent/loquent.db"), "sqlite://.loquent/loquent.db");
         assert_eq!(without_password("embedded:"), "embedded:");
     }
