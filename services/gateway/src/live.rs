@@ -139,7 +139,10 @@ impl Live {
         let row = self.message(viewer, message).await?;
         let conversation = row.conversation;
         let reader = self.0.hub.join(conversation);
-        let loaded = self.access(viewer, conversation).await.map_err(|_| Error::NotFound("message"))?;
+        let loaded = self.access(viewer, conversation).await.map_err(|error| match error {
+            Error::NotFound(_) => Error::NotFound("message"),
+            other => other,
+        })?;
         let from = after.unwrap_or_else(|| Cursor::at(row.sequence.saturating_sub(1)));
         let merge = merge_at(&self.0, conversation, &from, loaded.sequence.max(row.sequence), true).await?;
         if matches!(row.author, Author::Person(_)) && from.sequence >= row.sequence {
