@@ -17,20 +17,25 @@ const SEND: &str = "mutation($c: ID!, $t: String!, $k: String!) {
   sendMessage(input: { conversationId: $c, text: $t, idempotencyKey: $k }) { message { id } cursor errors { code } } }";
 const START: &str = "mutation { startConversation(input: { agents: [] }) { conversation { id } errors { code } } }";
 
-/// Durable `sendMessage` a second over HTTP divided by pgbench's single inserts a second into the same table.
+/// Durable `sendMessage` a second over HTTP divided by pgbench's single inserts a second into the same table: by a gateway
+/// alone, and by a node whose other roles work on what was sent, on the same processors.
 pub(crate) async fn b1(setup: &Setup, rounds: usize, length: Duration) -> anyhow::Result<Vec<Figure>> {
-    let mut figure = Figure::new("B1 commands / plain inserts", "/s", Wanted::AtLeast(0.30));
-    let node = setup.node(&["gateway,agents,projections,relay"]).await?;
-    let conversations = conversations(&node.address).await?;
+    let mut figures = Vec::new();
     let reference = setup.fresh_database("bench_b1").await?;
-    burst(&node.address, &conversations, Duration::from_secs(2)).await?;
-    for round in 0..rounds {
-        let ours = burst(&node.address, &conversations, length).await?;
-        let inserts = pgbench(&reference, length)?;
-        println!("  B1 round {round}: {ours:.0} commands/s, {inserts:.0} inserts/s");
-        figure.push(ours, inserts);
+    for (name, roles) in [("a gateway", "gateway"), ("all roles", "gateway,agents,projections,relay")] {
+        let mut figure = Figure::new(format!("B1 commands, {name} / plain inserts"), "/s", Wanted::AtLeast(0.30));
+        let node = setup.node(&[roles]).await?;
+        let conversations = conversations(&node.address).await?;
+        burst(&node.address, &conversations, Duration::from_secs(2)).await?;
+        for round in 0..rounds {
+            let ours = burst(&node.address, &conversations, length).await?;
+            let inserts = pgbench(&reference, length)?;
+            println!("  B1 round {round}, {name}: {ours:.0} commands/s, {inserts:.0} inserts/s");
+            figure.push(ours, inserts);
+        }
+        figures.push(figure);
     }
-    Ok(vec![figure])
+    Ok(figures)
 }
 
 /// Commands a second with a relay that publishes divided by those without one.

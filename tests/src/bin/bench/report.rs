@@ -58,7 +58,7 @@ impl Figure {
         };
         let (ours, reference, unit) = (quantile(&self.ours, 0.5), quantile(&self.reference, 0.5), self.unit);
         println!(
-            "{:<34} {median:>7.3}  [{low:.3} .. {high:.3}]  wanted {limit:<8} {:<11}  ours {ours:.2} {unit}, reference {reference:.2} {unit}, {} rounds",
+            "{:<40} {median:>7.3}  [{low:.3} .. {high:.3}]  wanted {limit:<8} {:<11}  ours {ours:.2} {unit}, reference {reference:.2} {unit}, {} rounds",
             self.name,
             self.verdict(),
             self.ours.len()
