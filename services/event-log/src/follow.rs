@@ -12,6 +12,13 @@ const SHORTEST: Duration = Duration::from_millis(5);
 /// Looks that many small appends cause are not closer together than this: they then bring several rows each.
 const CLOSEST: Duration = Duration::from_millis(2);
 
+/// A tail that grows fast is looked at up to this many times less often: each look costs the same, however much it brings, and so
+/// does each request to a broker.
+const RAREST: u32 = 4;
+
+/// Rows that are worth a look.
+const WORTH: usize = 4;
+
 /// A place in the store's tail, and the patience to wait for what comes behind it.
 pub(crate) struct Follow {
     store: EventStore,
@@ -22,6 +29,8 @@ pub(crate) struct Follow {
     due: Instant,
     pause: Duration,
     longest: Duration,
+    /// How many times longer than the shortest the pauses are while there is much.
+    rare: u32,
 }
 
 impl Follow {
@@ -29,7 +38,7 @@ impl Follow {
     pub(crate) fn new(store: EventStore, after: Position, longest: Duration) -> Self {
         let appended = store.appended();
         let now = Instant::now();
-        Self { store, appended, after, looked: now, due: now, pause: SHORTEST, longest }
+        Self { store, appended, after, looked: now, due: now, pause: SHORTEST, longest, rare: 1 }
     }
 
     /// Whether another look is worth it: it was some time ago, there was more, or this process has appended.
@@ -42,10 +51,11 @@ impl Follow {
         self.appended.mark_unchanged();
         let rows = self.store.tail(self.after, limit).await?;
         self.looked = Instant::now();
+        self.rare = u32::try_from(rows.len() / WORTH).unwrap_or(RAREST).clamp(1, RAREST);
         match rows.last() {
             Some(last) => {
                 self.after = position(last);
-                self.pause = SHORTEST;
+                self.pause = SHORTEST * self.rare;
             }
             None => self.pause = self.longest.min(self.pause * 3 / 2),
         }
@@ -61,7 +71,7 @@ impl Follow {
             Ok(()) = self.appended.changed() => {
                 // What is not visible yet waits behind another transaction: the next looks follow soon.
                 self.pause = SHORTEST;
-                self.due = self.looked + CLOSEST;
+                self.due = self.looked + CLOSEST * self.rare;
                 sleep_until(self.due).await;
             }
         }
