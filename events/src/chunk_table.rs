@@ -68,10 +68,14 @@ impl ChunkTable {
 
     /// Cuts an ended message back into its chunks: kind and delta, in order. `None` where table and texts don't fit.
     #[must_use]
-    pub fn cut<'t>(&self, text: &'t str, reasoning: &'t str) -> Option<Vec<(ChunkSpan, &'t str)>> {
-        let (mut text, mut reasoning) = (text, reasoning);
+    pub fn cut<'t>(&self, text: &'t str, reasoning: &'t str, calls: &'t str) -> Option<Vec<(ChunkSpan, &'t str)>> {
+        let (mut text, mut reasoning, mut calls) = (text, reasoning, calls);
         let cut = self.0.iter().map(|span| {
-            let source = if span.kind == ChunkKind::Reasoning { &mut reasoning } else { &mut text };
+            let source = match span.kind {
+                ChunkKind::Text => &mut text,
+                ChunkKind::Reasoning => &mut reasoning,
+                ChunkKind::ToolCall => &mut calls,
+            };
             let (delta, rest) = source.split_at_checked(span.bytes as usize)?;
             *source = rest;
             Some((*span, delta))
@@ -125,6 +129,7 @@ mod tests {
         ChunkTable(vec![
             span(ChunkKind::Reasoning, 4, 0, 9),
             span(ChunkKind::Text, 5, 130, 9),
+            span(ChunkKind::ToolCall, 3, 130, 9),
             span(ChunkKind::Text, 2, 131, 12),
         ])
     }
@@ -140,8 +145,8 @@ mod tests {
     #[test]
     fn a_message_is_cut_where_it_was_joined() {
         let table = table();
-        let cut = table.cut("hello w", "hmm ").expect("fits");
-        assert_eq!(cut.iter().map(|(_, delta)| *delta).collect::<Vec<_>>(), ["hmm ", "hello", " w"]);
-        assert_eq!(table.cut("hell", "hmm "), None);
+        let cut = table.cut("hello w", "hmm ", "{}!").expect("fits");
+        assert_eq!(cut.iter().map(|(_, delta)| *delta).collect::<Vec<_>>(), ["hmm ", "hello", "{}!", " w"]);
+        assert_eq!(table.cut("hell", "hmm ", "{}!"), None);
     }
 }

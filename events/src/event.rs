@@ -1,19 +1,29 @@
 //! What happens in a conversation, in the past tense. A released form is never changed, only superseded.
 
+pub mod call;
 pub mod conversation;
 pub mod message;
 pub mod run;
+pub mod tool;
 pub mod turn;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use call::{CallOutcome, Cost, ModelCallEnded, ModelCallStarted, Said, Spent};
 pub use conversation::{
-    ConversationArchived, ConversationRenamed, ConversationStarted, ParticipantAdded, ParticipantRemoved,
+    AgentsConfigured, Approval, ConversationArchived, ConversationRenamed, ConversationStarted, OverlapPolicy,
+    ParticipantAdded, ParticipantRemoved,
 };
-pub use message::{MessageCompleted, MessageFailed, MessageSent};
+pub use message::{MessageCompleted, MessageFailed, MessageSent, MessageStopped};
 pub use run::{AgentCompleted, AgentFailed, AgentStarted, ContextReference};
-pub use turn::{PlannedRun, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted};
+pub use tool::{
+    RejectionCause, ToolCallApproved, ToolCallCompleted, ToolCallFailed, ToolCallRejected, ToolCallRequested,
+    ToolCallStarted, ToolCallUncertain,
+};
+pub use turn::{
+    PlanKind, PlannedRun, StopRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped,
+};
 
 /// Why a model stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +39,7 @@ pub enum FinishReason {
     ContentFilter,
 }
 
-/// Tokens of one model call, as the provider counted them.
+/// Tokens: of one model call, or of several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
@@ -40,6 +50,25 @@ pub struct Usage {
     pub reasoning_tokens: u32,
     /// Of the prompt's, those that the provider had cached.
     pub cached_tokens: u32,
+}
+
+impl Usage {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+        }
+    }
+
+    /// Tokens of prompt and answer.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        u64::from(self.input_tokens) + u64::from(self.output_tokens)
+    }
 }
 
 macro_rules! conversation_events {
@@ -106,16 +135,29 @@ conversation_events! {
     ConversationArchived "conversation.archived";
     ParticipantAdded "participant.added";
     ParticipantRemoved "participant.removed";
+    AgentsConfigured "agents.configured";
     MessageSent "message.sent";
     MessageCompleted "message.completed";
     MessageFailed "message.failed";
+    MessageStopped "message.stopped";
     TurnStarted "turn.started";
     TurnPlanned "turn.planned";
+    StopRequested "stop.requested";
     TurnCompleted "turn.completed";
     TurnFailed "turn.failed";
+    TurnStopped "turn.stopped";
     AgentStarted "agent.started";
     AgentCompleted "agent.completed";
     AgentFailed "agent.failed";
+    ModelCallStarted "model_call.started";
+    ModelCallEnded "model_call.ended";
+    ToolCallRequested "tool_call.requested";
+    ToolCallApproved "tool_call.approved";
+    ToolCallRejected "tool_call.rejected";
+    ToolCallStarted "tool_call.started";
+    ToolCallCompleted "tool_call.completed";
+    ToolCallFailed "tool_call.failed";
+    ToolCallUncertain "tool_call.uncertain";
 }
 
 impl ConversationEvent {

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FinishReason, MessageId, PersonId, RunId, Sealed, Sequence, Usage};
+use super::Spent;
+use crate::{FinishReason, MessageId, PersonId, RunId, Sealed, Sequence, TurnId};
 
 /// A person said something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,14 +17,21 @@ pub struct MessageSent {
     pub text: Sealed,
     /// Length of the text, in bytes of UTF-8.
     pub text_bytes: u32,
-    /// Whether a turn shall answer it: the conversation had agents when it was sent.
-    pub awaits_turn: bool,
+    /// The turn that answers it, from its place in the queue on; absent where the conversation had no agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnId>,
+    /// The running turn that reads it at its next step; if that has none, `turn` answers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steers: Option<TurnId>,
     /// Field `message_type` of the message; absent: `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_type: Option<Sealed>,
     /// JSON of the client's own, field `metadata` of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Sealed>,
+    /// JSON Schema that the answer shall have, field `response_schema` of the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_schema: Option<Sealed>,
 }
 
 /// An agent's answer is whole.
@@ -42,13 +50,16 @@ pub struct MessageCompleted {
     /// Field `reasoning` of the message: the deltas of kind reasoning, joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Sealed>,
+    /// Field `calls` of the message: the deltas of kind tool call, joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Sealed>,
     /// Field `chunks` of the message: the table that cuts the text into the chunks it was produced in.
     pub chunks: Sealed,
     /// Why the model stopped.
     pub finish_reason: FinishReason,
-    /// Tokens, where the provider counted them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
+    /// What all model calls of the run took.
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub spent: Spent,
 }
 
 /// An agent's answer broke off for good; what had been produced stays.
@@ -67,11 +78,40 @@ pub struct MessageFailed {
     /// Field `reasoning` of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Sealed>,
+    /// Field `calls` of the message: the deltas of kind tool call, joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Sealed>,
     /// Field `chunks` of the message: the table of the part that there is.
     pub chunks: Sealed,
     /// Field `reason` of the message: why, in words for a person.
     pub reason: Sealed,
-    /// Tokens, where the provider counted them.
+    /// What all model calls of the run took.
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub spent: Spent,
+}
+
+/// An agent's answer was stopped by a person; what had been produced stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageStopped {
+    /// The message.
+    pub message: MessageId,
+    /// The run that wrote it; it has ended with this.
+    pub run: RunId,
+    /// The last attempt; 0 if none ever began.
+    pub epoch: u32,
+    /// Sequence of that attempt's `AgentStarted`; 0 if none ever began.
+    pub started: Sequence,
+    /// Field `text` of the message: the part that there is, maybe empty.
+    pub text: Sealed,
+    /// Field `reasoning` of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
+    pub reasoning: Option<Sealed>,
+    /// Field `calls` of the message: the deltas of kind tool call, joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Sealed>,
+    /// Field `chunks` of the message: the table of the part that there is.
+    pub chunks: Sealed,
+    /// What all model calls of the run took.
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub spent: Spent,
 }

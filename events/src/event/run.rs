@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, MessageId, RunId, Sealed, Sequence, TurnId, Usage};
+use super::Spent;
+use crate::{ConversationId, MessageId, RunId, Sealed, Sequence, TurnId};
 
 /// A worker claimed the run. The next epoch is a takeover: the chunks of older ones are void.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +32,8 @@ pub struct ContextReference {
     pub conversation: ConversationId,
     /// The last event that was read.
     pub up_to: Sequence,
+    /// SHA-256 of the agent's settings at that time, under which the store keeps them; lower-case hex.
+    pub profile: String,
     /// Version of the renderer that made the request of it.
     pub renderer: u32,
     /// HMAC-SHA256 of the exact request body, under the content key that seals the answer; lower-case hex.
@@ -42,9 +45,9 @@ pub struct ContextReference {
 pub struct AgentCompleted {
     /// The run.
     pub run: RunId,
-    /// Tokens of all its model calls, where the provider counted them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
+    /// What all its model calls took.
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub spent: Spent,
 }
 
 /// The run ended badly and will not be tried again.
@@ -54,7 +57,7 @@ pub struct AgentFailed {
     pub run: RunId,
     /// Field `error` of the run: why, in words for a person.
     pub error: Sealed,
-    /// Tokens of all its model calls, where the provider counted them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
+    /// What all its model calls took.
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub spent: Spent,
 }

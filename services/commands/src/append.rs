@@ -38,14 +38,20 @@ impl Order {
     }
 
     fn actor(&self, state: &Conversation) -> Actor {
-        let run = match (&self.origin, &self.command) {
-            (Origin::Person(person), _) => return Actor::Person(*person),
-            (_, Command::ClaimRun(command)) => command.run,
-            (_, Command::CompleteRun(command)) => command.run,
-            (_, Command::FailRun(command)) => command.run,
-            _ => return Actor::System,
-        };
-        state.run(run).map_or(Actor::System, |(_, run)| Actor::Agent(run.agent.clone()))
+        let agent = |run: Option<&crate::Run>| run.map_or(Actor::System, |run| Actor::Agent(run.agent.clone()));
+        let of_run = |run| agent(state.run(run).map(|(_, run)| run));
+        let of_tool = |call| agent(state.tool(call).map(|(_, run, _)| run));
+        match (&self.origin, &self.command) {
+            (Origin::Person(person), _) => Actor::Person(*person),
+            (_, Command::ClaimRun(command)) => of_run(command.run),
+            (_, Command::BeginCall(command)) => of_run(command.run),
+            (_, Command::RequestTools(command)) => of_run(command.run),
+            (_, Command::EndRun(command)) => of_run(command.run),
+            (_, Command::AskAgent(command)) => of_tool(command.call),
+            (_, Command::StartTool(command)) => of_tool(command.call),
+            (_, Command::EndTool(command)) => of_tool(command.call),
+            _ => Actor::System,
+        }
     }
 
     /// The records of these events, and the conversation after them.

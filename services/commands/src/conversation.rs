@@ -1,11 +1,17 @@
 //! The state that rules need: ids and stages, never text. It follows from the events alone, and following never fails.
 
+mod turn;
+
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
-use events::event::{AgentStarted, ConversationStarted, MessageSent, TurnPlanned, TurnStarted};
-use events::{ConversationEvent, Decoded, MessageId, PersonId, RunId, Sealed, Sequence, TurnId};
+use events::event::{
+    AgentStarted, AgentsConfigured, Approval, ConversationStarted, MessageSent, OverlapPolicy, Spent, TurnStarted,
+};
+use events::{CallId, ConversationEvent, Decoded, MessageId, PersonId, RunId, Sealed, Sequence, TurnId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use turn::{OpenCall, Run, Stage, Stop, ToolCall, ToolStage, Turn};
 
 use crate::error::Refusal;
 use crate::rules::{Command, decide};
@@ -21,6 +27,10 @@ pub struct Conversation {
     pub participants: Vec<PersonId>,
     /// Names of the agents that answer its messages.
     pub agents: Vec<String>,
+    /// What becomes of a message that comes while a turn runs.
+    pub overlap: OverlapPolicy,
+    /// The least that every tool needs here.
+    pub approval: Approval,
     /// Its title, field `title` of the conversation.
     pub title: Option<Sealed>,
     /// It takes no more messages.
@@ -29,11 +39,15 @@ pub struct Conversation {
     pub waiting: Vec<Waiting>,
     /// The turn that runs.
     pub turn: Option<Turn>,
+    /// The last answer, as long as nobody has said anything since.
+    pub answered: Option<Answered>,
 }
 
 /// A message that waits for its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
+    /// The turn that it will get.
+    pub turn: TurnId,
     /// The message.
     pub message: MessageId,
     /// Sequence of its `MessageSent`.
@@ -42,38 +56,17 @@ pub struct Waiting {
     pub author: PersonId,
 }
 
-/// A turn that has not ended.
+/// The answer of a turn that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
-    /// The turn.
-    pub turn: TurnId,
-    /// The message that it answers; none where somebody started an agent.
-    pub message: Option<MessageId>,
-    /// Whose message or wish began it.
-    pub person: PersonId,
-    /// Sequence of its `TurnStarted`.
-    pub sequence: Sequence,
-    /// Its runs that have not ended, in the plan's order.
-    pub runs: Vec<Run>,
-}
-
-/// A run that has not ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// The run.
-    pub run: RunId,
-    /// The message that it writes.
-    pub message: MessageId,
-    /// The agent's name.
+pub struct Answered {
+    /// The message that was answered; none where somebody started an agent.
+    pub question: Option<MessageId>,
+    /// The answer: the last step's message.
+    pub answer: MessageId,
+    /// Who wrote it.
     pub agent: String,
-    /// The model that was asked for.
+    /// With which model, where that was asked for.
     pub model: Option<String>,
-    /// Field `instructions` of the run, where they were given.
-    pub instructions: Option<Sealed>,
-    /// The last attempt; 0: no worker has claimed it yet.
-    pub epoch: u32,
-    /// Sequence of that attempt's `AgentStarted`; 0: none.
-    pub started: Sequence,
 }
 
 impl Default for Conversation {
@@ -83,10 +76,13 @@ impl Default for Conversation {
             starter: PersonId::from_uuid(Uuid::nil()),
             participants: Vec::new(),
             agents: Vec::new(),
+            overlap: OverlapPolicy::default(),
+            approval: Approval::default(),
             title: None,
             archived: false,
             waiting: Vec::new(),
             turn: None,
+            answered: None,
         }
     }
 }
@@ -102,24 +98,60 @@ impl Conversation {
     #[must_use]
     pub fn run(&self, run: RunId) -> Option<(&Turn, &Run)> {
         let turn = self.turn.as_ref()?;
-        Some((turn, turn.runs.iter().find(|candidate| candidate.run == run)?))
+        Some((turn, turn.open_runs().find(|candidate| candidate.run == run)?))
+    }
+
+    /// The tool call of this id, with its turn and run, while the run has not ended.
+    #[must_use]
+    pub fn tool(&self, call: CallId) -> Option<(&Turn, &Run, &ToolCall)> {
+        let turn = self.turn.as_ref()?;
+        let (run, tool) = turn.tool(call)?;
+        Some((turn, run, tool))
+    }
+
+    /// Whether a message that comes now has to wait for others.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.turn.is_some() || !self.waiting.is_empty()
     }
 
     fn evolve(&mut self, event: ConversationEvent) {
+        use ConversationEvent as E;
         match event {
-            ConversationEvent::ConversationStarted(event) => self.started(event),
-            ConversationEvent::ConversationRenamed(event) => self.title = Some(event.title),
-            ConversationEvent::ConversationArchived(_) => self.archived = true,
-            ConversationEvent::ParticipantAdded(event) => self.participants.push(event.person),
-            ConversationEvent::ParticipantRemoved(event) => self.participants.retain(|one| *one != event.person),
-            ConversationEvent::MessageSent(event) => self.sent(&event),
-            ConversationEvent::TurnStarted(event) => self.turn_started(&event),
-            ConversationEvent::TurnPlanned(event) => self.planned(event),
-            ConversationEvent::AgentStarted(event) => self.claimed(&event),
-            ConversationEvent::AgentCompleted(event) => self.run_ended(event.run),
-            ConversationEvent::AgentFailed(event) => self.run_ended(event.run),
-            ConversationEvent::TurnCompleted(_) | ConversationEvent::TurnFailed(_) => self.turn = None,
-            ConversationEvent::MessageCompleted(_) | ConversationEvent::MessageFailed(_) => {}
+            E::ConversationStarted(event) => self.started(event),
+            E::ConversationRenamed(event) => self.title = Some(event.title),
+            E::ConversationArchived(_) => self.archived = true,
+            E::ParticipantAdded(event) => self.participants.push(event.person),
+            E::ParticipantRemoved(event) => self.participants.retain(|one| *one != event.person),
+            E::AgentsConfigured(event) => self.configured(event),
+            E::MessageSent(event) => self.sent(&event),
+            E::TurnStarted(event) => self.turn_started(&event),
+            E::StopRequested(event) => {
+                self.turn(|turn| turn.stop = Some(Stop { by: event.by, roll_back: event.roll_back }));
+            }
+            E::TurnCompleted(_) | E::TurnFailed(_) => self.turn_ended(),
+            E::TurnStopped(event) => self.turn_stopped(event.turn),
+            E::TurnPlanned(event) => self.turn(|turn| turn.plan(event.runs, event.more)),
+            E::AgentStarted(event) => self.claimed(&event),
+            E::AgentCompleted(event) => self.run_ended(event.run, Stage::Completed),
+            E::AgentFailed(event) => self.run_ended(event.run, Stage::Failed),
+            E::MessageStopped(event) => self.run_ended(event.run, Stage::Stopped),
+            E::ModelCallStarted(event) => self.turn(|turn| turn.call_started(event)),
+            E::ModelCallEnded(event) => self.turn(|turn| turn.call_ended(&event)),
+            E::ToolCallRequested(event) => {
+                let sequence = self.sequence;
+                self.turn(|turn| turn.tool_requested(&event, sequence));
+            }
+            E::ToolCallApproved(event) => self.tool_at(event.call, ToolStage::Ready),
+            E::ToolCallStarted(event) => {
+                self.tool_at(event.call, ToolStage::Started);
+                self.turn(|turn| turn.tool_mut(event.call).into_iter().for_each(|tool| tool.epoch = event.epoch));
+            }
+            E::ToolCallRejected(event) => self.tool_at(event.call, ToolStage::Ended),
+            E::ToolCallCompleted(event) => self.tool_at(event.call, ToolStage::Ended),
+            E::ToolCallFailed(event) => self.tool_at(event.call, ToolStage::Ended),
+            E::ToolCallUncertain(event) => self.tool_at(event.call, ToolStage::Ended),
+            E::MessageCompleted(_) | E::MessageFailed(_) => {}
         }
     }
 
@@ -130,46 +162,90 @@ impl Conversation {
         self.title = event.title;
     }
 
+    fn configured(&mut self, event: AgentsConfigured) {
+        self.agents = event.agents;
+        self.overlap = event.overlap;
+        self.approval = event.approval;
+    }
+
     fn sent(&mut self, event: &MessageSent) {
-        if event.awaits_turn {
-            let (message, author) = (event.message, event.author);
-            self.waiting.push(Waiting { message, sequence: self.sequence, author });
+        self.answered = None;
+        let Some(turn) = event.turn else { return };
+        let waiting = Waiting { turn, message: event.message, sequence: self.sequence, author: event.author };
+        match (&mut self.turn, event.steers) {
+            (Some(running), Some(steered)) if running.turn == steered => running.steering.push(waiting),
+            _ => self.waiting.push(waiting),
         }
     }
 
     fn turn_started(&mut self, event: &TurnStarted) {
-        self.waiting.retain(|waiting| Some(waiting.message) != event.message);
-        let TurnStarted { turn, message, person } = *event;
-        self.turn = Some(Turn { turn, message, person, sequence: self.sequence, runs: Vec::new() });
+        let TurnStarted { turn, message, person, regenerates } = *event;
+        self.answered = None;
+        self.waiting.retain(|waiting| waiting.turn != turn);
+        self.turn = Some(Turn {
+            turn,
+            message,
+            person,
+            sequence: self.sequence,
+            regenerates,
+            runs: Vec::new(),
+            more: false,
+            stop: None,
+            steering: Vec::new(),
+            calls: 0,
+            spent: Spent::default(),
+        });
     }
 
-    fn planned(&mut self, event: TurnPlanned) {
+    fn turn(&mut self, change: impl FnOnce(&mut Turn)) {
         if let Some(turn) = &mut self.turn {
-            let runs = event.runs.into_iter().map(|planned| Run {
-                run: planned.run,
-                message: planned.message,
-                agent: planned.agent,
-                model: planned.model,
-                instructions: planned.instructions,
-                epoch: 0,
-                started: 0,
-            });
-            turn.runs = runs.collect();
+            change(turn);
         }
     }
 
     fn claimed(&mut self, event: &AgentStarted) {
-        let runs = self.turn.iter_mut().flat_map(|turn| &mut turn.runs);
-        for run in runs.filter(|run| run.run == event.run) {
-            run.epoch = event.epoch;
-            run.started = self.sequence;
+        let sequence = self.sequence;
+        self.turn(|turn| {
+            if let Some(run) = turn.run_mut(event.run) {
+                run.epoch = event.epoch;
+                run.started = sequence;
+            }
+        });
+    }
+
+    fn run_ended(&mut self, ended: RunId, stage: Stage) {
+        self.turn(|turn| {
+            if let Some(run) = turn.run_mut(ended) {
+                run.stage = stage;
+                run.open_call = None;
+            }
+        });
+    }
+
+    fn tool_at(&mut self, call: CallId, stage: ToolStage) {
+        self.turn(|turn| turn.tool_mut(call).into_iter().for_each(|tool| tool.stage = stage));
+    }
+
+    fn turn_stopped(&mut self, stopped: TurnId) {
+        self.waiting.retain(|waiting| waiting.turn != stopped);
+        if self.turn.as_ref().is_some_and(|turn| turn.turn == stopped) {
+            self.turn_ended();
         }
     }
 
-    fn run_ended(&mut self, ended: RunId) {
-        if let Some(turn) = &mut self.turn {
-            turn.runs.retain(|run| run.run != ended);
-        }
+    /// A message that nobody has read gets a turn of its own, in its place.
+    fn turn_ended(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        let is_undone = turn.stop.is_some_and(|stop| stop.roll_back);
+        let is_quiet = self.waiting.is_empty() && turn.steering.is_empty() && !is_undone;
+        self.answered = turn.last_step().filter(|_| is_quiet).map(|step| Answered {
+            question: turn.message,
+            answer: step.message,
+            agent: step.agent.clone(),
+            model: step.model.clone(),
+        });
+        self.waiting.extend(turn.steering);
+        self.waiting.sort_by_key(|waiting| waiting.sequence);
     }
 }
 

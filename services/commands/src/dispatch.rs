@@ -93,43 +93,16 @@ impl Commands {
         self.loader.fresh(id).await
     }
 
-    /// Begins the turn that answers a message.
+    /// Carries a command out that an event led to: whatever a worker wants.
     ///
     /// # Errors
-    /// [`rules::code::TURN_ALREADY_STARTED`] and [`rules::code::NOT_WAITING`]: the work is done;
-    /// [`rules::code::TURN_RUNNING`]: it comes later. Else the store's.
-    pub async fn start_turn(&self, id: ConversationId, command: rules::StartTurn, cause: Cause) -> Result<Outcome> {
-        self.react(id, command.into(), cause).await
-    }
-
-    /// Takes a run for a worker.
-    ///
-    /// # Errors
-    /// [`Error::Stale`]: another worker was faster, or the run is over. Else the store's.
-    pub async fn claim_run(&self, id: ConversationId, command: rules::ClaimRun, cause: Cause) -> Result<Outcome> {
-        self.react(id, command.into(), cause).await
-    }
-
-    /// Ends a run well: message, run and, if it was the last, turn, in one append.
-    ///
-    /// # Errors
-    /// [`Error::Stale`]: another worker has taken the run over, or it is over. Else the store's.
-    pub async fn complete_run(&self, id: ConversationId, command: rules::CompleteRun, cause: Cause) -> Result<Outcome> {
-        self.react(id, command.into(), cause).await
-    }
-
-    /// Ends a run badly: message, run and, if it was the last, turn, in one append.
-    ///
-    /// # Errors
-    /// [`Error::Stale`]: another worker has taken the run over, or it is over. Else the store's.
-    pub async fn fail_run(&self, id: ConversationId, command: rules::FailRun, cause: Cause) -> Result<Outcome> {
-        self.react(id, command.into(), cause).await
-    }
-
-    async fn react(&self, conversation: ConversationId, command: Command, cause: Cause) -> Result<Outcome> {
+    /// [`Error::Stale`]: somebody else was faster, or what it is about is over. [`Error::Rejected`]: its rule says no, as
+    /// [`TURN_STOPPING`](rules::code::TURN_STOPPING) or [`TURN_RUNNING`](rules::code::TURN_RUNNING). Else the store's.
+    pub async fn react(&self, conversation: ConversationId, command: impl Into<Command>, cause: Cause) -> Result<Outcome> {
         let traceparent = cause.traceparent.clone();
         let origin = Origin::Event(cause);
-        self.carry_out(Order { conversation, tenant: String::new(), command, origin, traceparent, mark: None }).await
+        let (tenant, command) = (String::new(), command.into());
+        self.carry_out(Order { conversation, tenant, command, origin, traceparent, mark: None }).await
     }
 
     /// Carries a command out and counts it.

@@ -25,15 +25,16 @@ mod stamp;
 mod tests;
 
 pub use catalog::{AgentProfile, Catalog};
-pub use conversation::{Conversation, Run, Turn, Waiting};
+pub use conversation::{
+    Answered, Conversation, OpenCall, Run, Stage, Stop, ToolCall, ToolStage, Turn, Waiting,
+};
 pub use dispatch::{Caller, Cause, Commands, Outcome};
 pub use error::{Error, Refusal, Rejection};
 pub use load::Loaded;
 pub use requests::{
-    AddParticipant, ArchiveConversation, RemoveParticipant, RenameConversation, SendMessage, StartAgent,
-    StartConversation,
+    AddParticipant, ApproveToolCall, ArchiveConversation, ConfigureAgents, RegenerateMessage, RejectToolCall,
+    RemoveParticipant, RenameConversation, SendMessage, StartAgent, StartConversation, StopTurn,
 };
-pub use rules::{ClaimRun, CompleteRun, FailRun, StartTurn};
 
 /// What this crate's functions answer.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -22,7 +22,7 @@ const REMEMBERED: u64 = 10_000;
 /// How long it remembers one that nobody asks for.
 const IDLE: Duration = Duration::from_secs(600);
 /// Form of a snapshot; another number and the snapshot is passed over.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A conversation after one of its events, with what the next event needs to know of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub updated_at: DateTime<Utc>,
     /// When it was archived.
     pub archived_at: Option<DateTime<Utc>>,
+    /// When its last turn began.
+    pub turn_started_at: Option<DateTime<Utc>>,
     /// An event of a later build was among its events: the state may lack what that one changed, so it is never kept.
     partial: bool,
 }
@@ -65,6 +67,7 @@ impl Loaded {
             started_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
             archived_at: None,
+            turn_started_at: None,
             partial: false,
         }
     }
@@ -90,6 +93,7 @@ impl Loaded {
         }
         match &fact.0 {
             Some(ConversationEvent::ConversationArchived(_)) => self.archived_at = Some(record.time),
+            Some(ConversationEvent::TurnStarted(_)) => self.turn_started_at = Some(record.time),
             Some(_) => {}
             None => self.partial = true,
         }

@@ -1,14 +1,17 @@
 //! What persons ask, in plain text. Here it is checked against the limits, sealed, and given its ids and its idempotency mark.
 
+mod agents;
 mod limits;
 mod messages;
 mod participants;
 mod titles;
+mod tools;
 
 use std::fmt;
 
 use event_store::Idempotency;
-use events::{ConversationId, Field, Sealed};
+use events::event::{Approval, OverlapPolicy};
+use events::{CallId, ConversationId, Field, MessageId, Sealed, TurnId};
 use keyring::ContentKey;
 use serde::Serialize;
 use serde_json::Value;
@@ -75,6 +78,10 @@ pub struct SendMessage {
     pub message_type: Option<String>,
     /// JSON of the client's own.
     pub metadata: Option<Value>,
+    /// JSON Schema that the answer shall have.
+    pub response_schema: Option<Value>,
+    /// What becomes of it while a turn runs; left out: as the conversation has it.
+    pub overlap: Option<OverlapPolicy>,
 }
 
 /// Run an agent without a new message.
@@ -88,6 +95,65 @@ pub struct StartAgent {
     pub model: Option<String>,
     /// What it is told for this run.
     pub instructions: Option<String>,
+}
+
+/// Say who answers, and how.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfigureAgents {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Names of the agents; empty: nobody.
+    pub agents: Vec<String>,
+    /// What becomes of a message that comes while a turn runs; left out: as before.
+    pub overlap: Option<OverlapPolicy>,
+    /// The least that every tool needs; left out: as before.
+    pub approval: Option<Approval>,
+}
+
+/// Stop a turn.
+#[derive(Clone, Debug, Serialize)]
+pub struct StopTurn {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The turn; left out: whatever runs, else what would run next.
+    pub turn: Option<TurnId>,
+}
+
+/// Answer the last question again.
+#[derive(Clone, Debug, Serialize)]
+pub struct RegenerateMessage {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its last answer.
+    pub message: MessageId,
+    /// The model that shall answer this time; left out: the same.
+    pub model: Option<String>,
+}
+
+/// Allow a tool call that waits.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApproveToolCall {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The call.
+    pub call: CallId,
+    /// Other arguments, if the person wants some. Whether the tool takes them the caller has checked.
+    pub arguments: Option<Value>,
+    /// Whether the person is an administrator of the tenant.
+    pub is_admin: bool,
+}
+
+/// Forbid a tool call that waits.
+#[derive(Clone, Debug, Serialize)]
+pub struct RejectToolCall {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The call.
+    pub call: CallId,
+    /// Why; the model is told.
+    pub reason: Option<String>,
+    /// Whether the person is an administrator of the tenant.
+    pub is_admin: bool,
 }
 
 /// Whether a caller may go on with a command.

@@ -5,32 +5,57 @@
 
 pub mod add_participant;
 pub mod archive_conversation;
+pub mod ask_agent;
+pub mod begin_call;
 pub mod claim_run;
 pub mod code;
-pub mod complete_run;
-pub mod fail_run;
+pub mod configure_agents;
+pub mod decide_tool;
+pub mod end_run;
+pub mod end_tool;
+pub mod end_turn;
+pub mod expire_tool;
+pub mod plan_turn;
+pub mod regenerate_message;
 pub mod remove_participant;
 pub mod rename_conversation;
+pub mod request_tools;
 pub mod send_message;
 pub mod start_agent;
 pub mod start_conversation;
+pub mod start_tool;
 pub mod start_turn;
+pub mod stop_turn;
 
-use events::{ConversationEvent, PersonId};
+use events::event::{
+    CallOutcome, ContextReference, Cost, ModelCallEnded, Spent, TurnCompleted, TurnFailed, TurnStopped,
+};
+use events::{CallId, ConversationEvent, PersonId, RunId, Sealed};
 
 pub use add_participant::AddParticipant;
 pub use archive_conversation::ArchiveConversation;
+pub use ask_agent::AskAgent;
+pub use begin_call::BeginCall;
 pub use claim_run::ClaimRun;
-pub use complete_run::CompleteRun;
-pub use fail_run::FailRun;
+pub use configure_agents::ConfigureAgents;
+pub use decide_tool::{Approvers, DecideTool, Verdict};
+pub use end_run::{EndRun, RunEnd};
+pub use end_tool::{EndTool, ToolEnd};
+pub use end_turn::EndTurn;
+pub use expire_tool::ExpireTool;
+pub use plan_turn::PlanTurn;
+pub use regenerate_message::RegenerateMessage;
 pub use remove_participant::RemoveParticipant;
 pub use rename_conversation::RenameConversation;
+pub use request_tools::{Fate, NewToolCall, RequestTools};
 pub use send_message::SendMessage;
 pub use start_agent::StartAgent;
 pub use start_conversation::StartConversation;
+pub use start_tool::StartTool;
 pub use start_turn::StartTurn;
+pub use stop_turn::StopTurn;
 
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Run, Stage, Turn};
 use crate::error::{Refusal, Rejection};
 
 /// Characters of a name that a message quotes.
@@ -86,14 +111,107 @@ commands! {
     SendMessage "sendMessage";
     /// A person wants an agent to run.
     StartAgent "startAgent";
+    /// A person says who answers.
+    ConfigureAgents "configureAgents";
+    /// A person stops a turn.
+    StopTurn "stopTurn";
+    /// A person wants another answer.
+    RegenerateMessage "regenerateMessage";
+    /// A person decides about a tool call.
+    DecideTool "decideTool";
     /// Answer the message that waits.
     StartTurn "startTurn";
+    /// The next steps of a turn.
+    PlanTurn "planTurn";
+    /// A turn ends between two plans.
+    EndTurn "endTurn";
     /// A worker takes a run.
     ClaimRun "claimRun";
-    /// A run ended well.
-    CompleteRun "completeRun";
-    /// A run ended badly.
-    FailRun "failRun";
+    /// A run asks a model again.
+    BeginCall "beginCall";
+    /// A model wants tools.
+    RequestTools "requestTools";
+    /// A run ended.
+    EndRun "endRun";
+    /// A worker takes a tool call.
+    StartTool "startTool";
+    /// A tool call ended.
+    EndTool "endTool";
+    /// Nobody decided about a tool call.
+    ExpireTool "expireTool";
+    /// An agent asks another one.
+    AskAgent "askAgent";
+}
+
+/// A model call that is about to begin.
+#[derive(Clone, Debug)]
+pub struct NewCall {
+    /// The call.
+    pub call: CallId,
+    /// Which request of the same question it is.
+    pub attempt: u32,
+    /// The model: `offline` or `<provider>/<model>`.
+    pub model: String,
+    /// What the model is asked.
+    pub context: ContextReference,
+    /// The most that it may cost.
+    pub reserved: Option<Cost>,
+}
+
+/// A model call that is over.
+#[derive(Clone, Debug)]
+pub struct CallEnd {
+    /// The call.
+    pub call: CallId,
+    /// What became of it.
+    pub outcome: CallOutcome,
+    /// What it took.
+    pub spent: Spent,
+    /// The answer came from our own cache.
+    pub cached: bool,
+}
+
+/// The end of a run's open model call: as its worker says, else as one that nobody knows anything of. An end that is of
+/// another call is stale.
+fn end_open_call(run: &Run, end: Option<&CallEnd>) -> Result<Option<ModelCallEnded>, Refusal> {
+    let Some(open) = &run.open_call else {
+        return if end.is_none() { Ok(None) } else { Err(Refusal::Stale) };
+    };
+    let end = match end {
+        Some(end) if end.call != open.call => return Err(Refusal::Stale),
+        Some(end) => end.clone(),
+        None => CallEnd {
+            call: open.call,
+            outcome: CallOutcome::Abandoned,
+            spent: Spent { estimated: true, ..Spent::default() },
+            cached: false,
+        },
+    };
+    let CallEnd { call, outcome, spent, cached } = end;
+    Ok(Some(ModelCallEnded { call, run: run.run, outcome, spent, cached, said: None }))
+}
+
+/// How a turn ends with its last run: as its last step does, unless somebody stopped it.
+fn ending(turn: &Turn, now: Option<(RunId, Stage)>, reason: &Sealed) -> ConversationEvent {
+    if let Some(stop) = turn.stop {
+        return TurnStopped { turn: turn.turn, by: stop.by, rolled_back: stop.roll_back }.into();
+    }
+    let stage = turn.last_step().map(|step| match now {
+        Some((run, stage)) if run == step.run => stage,
+        _ => step.stage,
+    });
+    match stage {
+        Some(Stage::Completed) if !turn.more => TurnCompleted { turn: turn.turn }.into(),
+        _ => TurnFailed { turn: turn.turn, reason: reason.clone() }.into(),
+    }
+}
+
+/// Nothing new begins in a turn that somebody stops.
+fn only_running(turn: &Turn) -> Result<(), Refusal> {
+    if turn.stop.is_some() {
+        return Err(reject(code::TURN_STOPPING, "the turn is being stopped"));
+    }
+    Ok(())
 }
 
 fn reject(code: &'static str, message: impl Into<String>) -> Refusal {

@@ -28,6 +28,18 @@ pub(super) fn name(name: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// A JSON Schema as it is sealed: an object within the limit of metadata. Whether it is a schema the model's provider says.
+pub(super) fn schema(schema: Option<&Value>) -> Result<Option<String>> {
+    let Some(schema) = schema.filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let json = schema.to_string();
+    if !schema.is_object() || json.len() > METADATA_LIMIT {
+        return Err(Error::Invalid("responseSchema must be a JSON Schema, an object of 16 KiB at most".into()));
+    }
+    Ok(Some(json))
+}
+
 /// Metadata as it is sealed; JSON's null is none.
 pub(super) fn metadata(metadata: Option<&Value>) -> Result<Option<String>> {
     let Some(metadata) = metadata.filter(|value| !value.is_null()) else {

@@ -12,10 +12,12 @@ impl Commands {
     /// Says something, in a conversation or beginning one. Never answers that others were faster.
     ///
     /// # Errors
-    /// [`CONVERSATION_ARCHIVED`](rules::code::CONVERSATION_ARCHIVED); a text that is empty or over its limit.
+    /// [`CONVERSATION_ARCHIVED`](rules::code::CONVERSATION_ARCHIVED), [`TURN_RUNNING`](rules::code::TURN_RUNNING) under the
+    /// policy that rejects; a text that is empty or over its limit.
     pub async fn send_message(&self, caller: &Caller, mut input: SendMessage) -> Result<Outcome> {
         limits::text("text", &input.text)?;
         let metadata = limits::metadata(input.metadata.as_ref())?;
+        let response_schema = limits::schema(input.response_schema.as_ref())?;
         input.message_type = input.message_type.filter(|kind| kind != PLAIN);
         if let Some(kind) = &input.message_type {
             limits::name("messageType", kind)?;
@@ -39,7 +41,10 @@ impl Commands {
             text: sealer.seal("text", &input.text),
             text_bytes: u32::try_from(input.text.len()).unwrap_or(u32::MAX),
             message_type: input.message_type.as_deref().map(|kind| sealer.seal("message_type", kind)),
+            turn: stamp::turn(),
+            overlap: input.overlap,
             metadata: metadata.as_deref().map(|json| sealer.seal("metadata", json)),
+            response_schema: response_schema.as_deref().map(|json| sealer.seal("response_schema", json)),
         };
         self.ask(caller, id, command, mark).await
     }

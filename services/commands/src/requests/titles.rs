@@ -68,15 +68,7 @@ pub(super) fn started_by(
     title: Option<&str>,
     agents: Option<Vec<String>>,
 ) -> rules::StartConversation {
-    let named = agents.unwrap_or_else(|| vec![catalog.default_agent.clone()]);
-    let unknown_agent = named.iter().find(|name| catalog.agent(name).is_none()).cloned();
-    let mut agents: Vec<String> = Vec::new();
-    // Known names only: the list is as long as the client likes, the catalog is not.
-    for name in named.into_iter().filter(|name| catalog.agent(name).is_some()) {
-        if !agents.contains(&name) {
-            agents.push(name);
-        }
-    }
+    let (agents, unknown_agent) = catalog.known(agents.unwrap_or_else(|| vec![catalog.default_agent.clone()]));
     rules::StartConversation {
         starter: caller.person,
         title: None,

@@ -16,6 +16,18 @@ pub const ALREADY_PARTICIPANT: &str = "ALREADY_PARTICIPANT";
 pub const NOT_A_PARTICIPANT: &str = "NOT_A_PARTICIPANT";
 /// Nobody would be left.
 pub const LAST_PARTICIPANT: &str = "LAST_PARTICIPANT";
+/// The answer is not the last one, or somebody has said something since.
+pub const NOT_LAST_ANSWER: &str = "NOT_LAST_ANSWER";
+/// No such turn runs or waits.
+pub const TURN_NOT_RUNNING: &str = "TURN_NOT_RUNNING";
+/// The turn is being stopped.
+pub const TURN_STOPPING: &str = "TURN_STOPPING";
+/// The tool call does not wait for a decision: there was one, or it was not needed.
+pub const ALREADY_DECIDED: &str = "ALREADY_DECIDED";
+/// The settings let others decide about tool calls.
+pub const NOT_AN_APPROVER: &str = "NOT_AN_APPROVER";
+/// The arguments are not those that the tool takes.
+pub const INVALID_ARGUMENTS: &str = "INVALID_ARGUMENTS";
 /// Internal: this message's turn runs already.
 pub const TURN_ALREADY_STARTED: &str = "TURN_ALREADY_STARTED";
 /// Internal: the message waits for no turn: it had one, or needs none.

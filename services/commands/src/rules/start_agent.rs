@@ -1,6 +1,6 @@
 //! A participant wants an agent to run on the conversation as it stands. Turns run one at a time, and messages that wait come first.
 
-use events::event::{PlannedRun, TurnPlanned, TurnStarted};
+use events::event::{PlanKind, PlannedRun, TurnPlanned, TurnStarted};
 use events::{MessageId, PersonId, RunId, Sealed, TurnId};
 
 use super::{Decision, code, only_open, only_participants, reject, unknown_agent};
@@ -41,7 +41,7 @@ impl StartAgent {
         if self.model.is_some() && !self.model_allowed {
             return Err(reject(code::MODEL_NOT_ALLOWED, "this model cannot be chosen"));
         }
-        if state.turn.is_some() || !state.waiting.is_empty() {
+        if state.is_busy() {
             return Err(reject(code::TURN_RUNNING, "a turn is running"));
         }
         let run = PlannedRun {
@@ -50,9 +50,13 @@ impl StartAgent {
             agent: self.agent.clone(),
             model: self.model.clone(),
             instructions: self.instructions.clone(),
+            after: Vec::new(),
+            asked_by: None,
         };
-        let planned = TurnPlanned { turn: self.turn, runs: vec![run], reason: self.reason.clone() };
-        Ok(vec![TurnStarted { turn: self.turn, message: None, person: self.by }.into(), planned.into()])
+        let (turn, kind, reason) = (self.turn, PlanKind::Fixed, self.reason.clone());
+        let started = TurnStarted { turn, message: None, person: self.by, regenerates: None };
+        let planned = TurnPlanned { turn, kind, runs: vec![run], more: false, reason };
+        Ok(vec![started.into(), planned.into()])
     }
 }
 
@@ -65,7 +69,7 @@ mod tests {
     use crate::tests::fixtures::{start_agent, started, started_with, turn, turn_completed, turn_of};
 
     fn begun(number: u128) -> events::ConversationEvent {
-        TurnStarted { turn: turn(number), message: None, person: person(STARTER) }.into()
+        TurnStarted { turn: turn(number), message: None, person: person(STARTER), regenerates: None }.into()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The oldest message that waits gets its turn, once, when no other turn runs; also in an archived conversation.
 
-use events::event::{PlannedRun, TurnPlanned, TurnStarted};
-use events::{MessageId, Sealed, TurnId};
+use events::event::{PlanKind, PlannedRun, TurnPlanned, TurnStarted};
+use events::{Sealed, TurnId};
 
 use super::{Decision, code, reject};
 use crate::conversation::Conversation;
@@ -11,21 +11,23 @@ use crate::conversation::Conversation;
 pub struct StartTurn {
     /// The turn.
     pub turn: TurnId,
-    /// The message.
-    pub message: MessageId,
+    /// Who made the plan.
+    pub kind: PlanKind,
     /// Which agents run, in which order.
     pub runs: Vec<PlannedRun>,
+    /// Another plan follows.
+    pub more: bool,
     /// Field `reason` of the turn.
     pub reason: Sealed,
 }
 
 impl StartTurn {
     pub(crate) fn decide(&self, state: &Conversation) -> Decision {
-        if state.turn.as_ref().is_some_and(|turn| turn.message == Some(self.message)) {
-            return Err(reject(code::TURN_ALREADY_STARTED, "this message's turn runs already"));
+        if state.turn.as_ref().is_some_and(|turn| turn.turn == self.turn) {
+            return Err(reject(code::TURN_ALREADY_STARTED, "this turn runs already"));
         }
-        let Some(place) = state.waiting.iter().position(|waiting| waiting.message == self.message) else {
-            return Err(reject(code::NOT_WAITING, "this message waits for no turn"));
+        let Some(place) = state.waiting.iter().position(|waiting| waiting.turn == self.turn) else {
+            return Err(reject(code::NOT_WAITING, "this turn does not wait"));
         };
         if state.turn.is_some() || place > 0 {
             return Err(reject(code::TURN_RUNNING, "another turn comes first"));
@@ -33,9 +35,11 @@ impl StartTurn {
         if self.runs.is_empty() {
             return Err(reject(code::EMPTY_PLAN, "a turn needs a run"));
         }
-        let person = state.waiting[place].author;
-        let started = TurnStarted { turn: self.turn, message: Some(self.message), person };
-        let planned = TurnPlanned { turn: self.turn, runs: self.runs.clone(), reason: self.reason.clone() };
+        let (turn, waiting) = (self.turn, &state.waiting[place]);
+        let message = Some(waiting.message);
+        let started = TurnStarted { turn, message, person: waiting.author, regenerates: None };
+        let (kind, runs, more) = (self.kind, self.runs.clone(), self.more);
+        let planned = TurnPlanned { turn, kind, runs, more, reason: self.reason.clone() };
         Ok(vec![started.into(), planned.into()])
     }
 }

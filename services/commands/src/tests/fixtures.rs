@@ -2,18 +2,23 @@
 
 use cqrs_es::test::{AggregateResultValidator, AggregateTestExecutor, TestFramework};
 use events::event::{
-    AgentCompleted, AgentFailed, AgentStarted, ContextReference, ConversationArchived, ConversationStarted,
-    MessageCompleted, MessageFailed, MessageSent, ParticipantAdded, ParticipantRemoved, PlannedRun, TurnCompleted,
-    TurnFailed, TurnPlanned, TurnStarted,
+    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, ContextReference, ConversationArchived,
+    ConversationStarted, MessageCompleted, MessageFailed, MessageSent, ModelCallEnded, ModelCallStarted,
+    MessageStopped, ParticipantAdded, ParticipantRemoved, PlanKind, PlannedRun, Said, Spent, StopRequested,
+    ToolCallRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped,
 };
 use events::{
-    ConversationEvent, ConversationId, FinishReason, KeyId, MessageId, PersonId, RunId, Sealed, Sequence, TurnId,
+    CallId, ConversationEvent, ConversationId, FinishReason, KeyId, MessageId, PersonId, RunId, Sealed, Sequence,
+    TurnId, Usage,
 };
 use uuid::Uuid;
 
 use crate::conversation::{Conversation, Fact};
 use crate::error::Refusal;
-use crate::rules::{ClaimRun, CompleteRun, FailRun, SendMessage, StartAgent, StartConversation, StartTurn};
+use crate::rules::{
+    CallEnd, ClaimRun, EndRun, Fate, NewCall, NewToolCall, RequestTools, RunEnd, SendMessage, StartAgent,
+    StartConversation, StartTurn,
+};
 
 pub(crate) const STARTER: u128 = 1;
 pub(crate) const GUEST: u128 = 2;
@@ -38,6 +43,14 @@ pub(crate) fn run(number: u128) -> RunId {
 /// What the run of this number writes.
 pub(crate) fn answer(number: u128) -> MessageId {
     MessageId::from_uuid(Uuid::from_u128(1 << 64 | number))
+}
+/// The model call of the run of this number, in this attempt.
+pub(crate) fn call(number: u128, epoch: u32) -> CallId {
+    CallId::from_uuid(Uuid::from_u128(u128::from(epoch) << 64 | number))
+}
+/// The tool call of this number.
+pub(crate) fn tool(number: u128) -> CallId {
+    CallId::from_uuid(Uuid::from_u128(1 << 100 | number))
 }
 pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed { v: 1, k: KeyId::from_uuid(Uuid::nil()), b: text.into() }
@@ -65,47 +78,99 @@ pub(crate) fn sent(number: u128) -> ConversationEvent {
     sent_by(STARTER, number)
 }
 pub(crate) fn sent_by(author: u128, number: u128) -> ConversationEvent {
-    message_sent(author, number, true)
+    message_sent(author, number, Some(turn(number)), None)
 }
 /// The starter's message of this number, where nobody answers.
 pub(crate) fn sent_unanswered(number: u128) -> ConversationEvent {
-    message_sent(STARTER, number, false)
+    message_sent(STARTER, number, None, None)
 }
-fn message_sent(author: u128, number: u128, awaits_turn: bool) -> ConversationEvent {
-    let (message, author) = (message(number), person(author));
-    MessageSent { message, author, text: sealed("hi"), text_bytes: 2, awaits_turn, message_type: None, metadata: None }
-        .into()
+/// The starter's message of this number, for the turn of another one to read.
+pub(crate) fn steered(number: u128, running: u128) -> ConversationEvent {
+    message_sent(STARTER, number, Some(turn(number)), Some(turn(running)))
+}
+fn message_sent(author: u128, number: u128, turn: Option<TurnId>, steers: Option<TurnId>) -> ConversationEvent {
+    MessageSent {
+        message: message(number),
+        author: person(author),
+        text: sealed("hi"),
+        text_bytes: 2,
+        turn,
+        steers,
+        message_type: None,
+        metadata: None,
+        response_schema: None,
+    }
+    .into()
 }
 /// The turn of this number answers the starter's message of this number, by the run of this number.
 pub(crate) fn turn_of(number: u128) -> [ConversationEvent; 2] {
-    let begun = TurnStarted { turn: turn(number), message: Some(message(number)), person: person(STARTER) };
-    [begun.into(), planned(number, &[number])]
+    [begun(number), planned(number, &[number])]
+}
+pub(crate) fn begun(number: u128) -> ConversationEvent {
+    let (turn, message) = (turn(number), Some(message(number)));
+    TurnStarted { turn, message, person: person(STARTER), regenerates: None }.into()
 }
 pub(crate) fn planned(number: u128, runs: &[u128]) -> ConversationEvent {
-    let runs = runs.iter().map(|&number| planned_run(number)).collect();
-    TurnPlanned { turn: turn(number), runs, reason: sealed("because") }.into()
+    plan(number, runs.iter().map(|&number| planned_run(number)).collect(), false)
+}
+pub(crate) fn plan(number: u128, runs: Vec<PlannedRun>, more: bool) -> ConversationEvent {
+    TurnPlanned { turn: turn(number), kind: PlanKind::Fixed, runs, more, reason: sealed("because") }.into()
 }
 pub(crate) fn planned_run(number: u128) -> PlannedRun {
-    let (run, message) = (run(number), answer(number));
-    PlannedRun { run, message, agent: "assistant".into(), model: None, instructions: None }
+    PlannedRun {
+        run: run(number),
+        message: answer(number),
+        agent: "assistant".into(),
+        model: None,
+        instructions: None,
+        after: Vec::new(),
+        asked_by: None,
+    }
 }
 /// The run of this number, in the turn of the same number, is claimed.
-pub(crate) fn claimed(number: u128, epoch: u32) -> ConversationEvent {
-    AgentStarted {
+pub(crate) fn claimed(number: u128, epoch: u32) -> [ConversationEvent; 2] {
+    claimed_in(number, number, epoch)
+}
+pub(crate) fn claimed_in(in_turn: u128, number: u128, epoch: u32) -> [ConversationEvent; 2] {
+    let started = AgentStarted {
         run: run(number),
-        turn: turn(number),
+        turn: turn(in_turn),
         message: answer(number),
         agent: "assistant".into(),
         model: "offline".into(),
         epoch,
         context: context(),
-    }
-    .into()
+    };
+    [started.into(), call_started(number, epoch, call(number, epoch), 1)]
+}
+pub(crate) fn call_started(number: u128, epoch: u32, call: CallId, attempt: u32) -> ConversationEvent {
+    let (run, model, context) = (run(number), "offline".into(), context());
+    ModelCallStarted { call, run, epoch, attempt, model, context, reserved: None }.into()
 }
 pub(crate) fn context() -> ContextReference {
-    ContextReference { conversation: conversation(), up_to: 2, renderer: 1, digest: "d".into() }
+    let (conversation, profile, digest) = (conversation(), "p".into(), "d".into());
+    ContextReference { conversation, up_to: 2, profile, renderer: 1, digest }
 }
-pub(crate) fn completed(number: u128, epoch: u32, started: Sequence) -> [ConversationEvent; 2] {
+pub(crate) fn new_call(call: CallId) -> NewCall {
+    NewCall { call, attempt: 1, model: "offline".into(), context: context(), reserved: None }
+}
+pub(crate) fn spent() -> Spent {
+    let usage = Usage { input_tokens: 3, output_tokens: 2, ..Usage::default() };
+    Spent { usage: Some(usage), ..Spent::default() }
+}
+pub(crate) fn call_end(call: CallId, outcome: CallOutcome) -> CallEnd {
+    CallEnd { call, outcome, spent: spent(), cached: false }
+}
+pub(crate) fn call_ended(number: u128, call: CallId, outcome: CallOutcome) -> ConversationEvent {
+    ModelCallEnded { call, run: run(number), outcome, spent: spent(), cached: false, said: None }.into()
+}
+/// The run's worker died with a call open, of which nothing is known.
+pub(crate) fn call_abandoned(number: u128, epoch: u32) -> ConversationEvent {
+    let (call, spent) = (call(number, epoch), Spent { estimated: true, ..Spent::default() });
+    let outcome = CallOutcome::Abandoned;
+    ModelCallEnded { call, run: run(number), outcome, spent, cached: false, said: None }.into()
+}
+pub(crate) fn completed(number: u128, epoch: u32, started: Sequence) -> [ConversationEvent; 3] {
     let message = MessageCompleted {
         message: answer(number),
         run: run(number),
@@ -113,16 +178,42 @@ pub(crate) fn completed(number: u128, epoch: u32, started: Sequence) -> [Convers
         started,
         text: sealed("hello"),
         reasoning: None,
+        calls: None,
         chunks: sealed("table"),
         finish_reason: FinishReason::Stop,
-        usage: None,
+        spent: spent(),
     };
-    [message.into(), AgentCompleted { run: run(number), usage: None }.into()]
+    let completed = AgentCompleted { run: run(number), spent: spent() };
+    [call_ended(number, call(number, epoch), CallOutcome::Completed), message.into(), completed.into()]
+}
+pub(crate) fn stop_requested(number: u128) -> ConversationEvent {
+    StopRequested { turn: turn(number), by: person(STARTER), roll_back: false }.into()
+}
+pub(crate) fn turn_stopped(number: u128) -> ConversationEvent {
+    TurnStopped { turn: turn(number), by: person(STARTER), rolled_back: false }.into()
+}
+pub(crate) fn message_stopped(number: u128, epoch: u32, started: Sequence, spent: Spent) -> ConversationEvent {
+    MessageStopped {
+        message: answer(number),
+        run: run(number),
+        epoch,
+        started,
+        text: sealed("hel"),
+        reasoning: None,
+        calls: None,
+        chunks: sealed("table"),
+        spent,
+    }
+    .into()
 }
 pub(crate) fn turn_completed(number: u128) -> ConversationEvent {
     TurnCompleted { turn: turn(number) }.into()
 }
-pub(crate) fn failed(number: u128, epoch: u32, started: Sequence) -> [ConversationEvent; 2] {
+pub(crate) fn failed(number: u128, epoch: u32, started: Sequence) -> [ConversationEvent; 3] {
+    let [message, run] = failed_unclaimed(number, epoch, started, spent());
+    [call_ended(number, call(number, epoch), CallOutcome::Failed), message, run]
+}
+pub(crate) fn failed_unclaimed(number: u128, epoch: u32, started: Sequence, spent: Spent) -> [ConversationEvent; 2] {
     let message = MessageFailed {
         message: answer(number),
         run: run(number),
@@ -130,11 +221,45 @@ pub(crate) fn failed(number: u128, epoch: u32, started: Sequence) -> [Conversati
         started,
         text: sealed("hel"),
         reasoning: None,
+        calls: None,
         chunks: sealed("table"),
         reason: sealed("cut off"),
-        usage: None,
+        spent: spent.clone(),
     };
-    [message.into(), AgentFailed { run: run(number), error: sealed("cut off"), usage: None }.into()]
+    [message.into(), AgentFailed { run: run(number), error: sealed("cut off"), spent }.into()]
+}
+/// The run's model wants these tools; each waits for a person where `asks`.
+pub(crate) fn tools_requested(number: u128, epoch: u32, tools: &[u128], writes: bool, asks: bool) -> Vec<ConversationEvent> {
+    let model_call = call(number, epoch);
+    let ended = ModelCallEnded {
+        call: model_call,
+        run: run(number),
+        outcome: CallOutcome::Completed,
+        spent: spent(),
+        cached: false,
+        said: Some(said()),
+    };
+    let requested = tools.iter().map(|&number_of_tool| {
+        ToolCallRequested {
+            call: tool(number_of_tool),
+            run: run(number),
+            model_call,
+            tool: "lookup".into(),
+            arguments: sealed("{}"),
+            needs_approval: asks,
+            expires_at: asks.then_some(expiry()),
+            writes,
+            idempotent: !writes,
+        }
+        .into()
+    });
+    std::iter::once(ended.into()).chain(requested).collect()
+}
+pub(crate) fn expiry() -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)
+}
+pub(crate) fn said() -> Said {
+    Said { text: sealed("let me look"), reasoning: None, calls: None, chunks: sealed("table") }
 }
 pub(crate) fn turn_failed(number: u128) -> ConversationEvent {
     TurnFailed { turn: turn(number), reason: sealed("cut off") }.into()
@@ -157,8 +282,11 @@ pub(crate) fn send(author: u128, number: u128) -> SendMessage {
         author: person(author),
         text: sealed("hi"),
         text_bytes: 2,
+        turn: turn(number),
+        overlap: None,
         message_type: None,
         metadata: None,
+        response_schema: None,
     }
 }
 pub(crate) fn start_agent(number: u128) -> StartAgent {
@@ -176,34 +304,51 @@ pub(crate) fn start_agent(number: u128) -> StartAgent {
     }
 }
 pub(crate) fn start_turn(number: u128) -> StartTurn {
-    let (turn, message) = (turn(number), message(number));
-    StartTurn { turn, message, runs: vec![planned_run(number)], reason: sealed("because") }
+    let (turn, runs) = (turn(number), vec![planned_run(number)]);
+    StartTurn { turn, kind: PlanKind::Fixed, runs, more: false, reason: sealed("because") }
 }
 pub(crate) fn claim(number: u128, epoch: u32) -> ClaimRun {
-    ClaimRun { run: run(number), epoch, model: "offline".into(), context: context() }
+    ClaimRun { run: run(number), epoch, abandoned: None, call: new_call(call(number, epoch)) }
 }
-pub(crate) fn complete(number: u128, epoch: u32) -> CompleteRun {
-    CompleteRun {
+pub(crate) fn complete(number: u128, epoch: u32) -> EndRun {
+    let end = RunEnd::Completed { finish_reason: FinishReason::Stop };
+    EndRun { text: sealed("hello"), end, ..end_run(number, epoch, CallOutcome::Completed) }
+}
+pub(crate) fn fail(number: u128, epoch: u32) -> EndRun {
+    EndRun { text: sealed("hel"), ..end_run(number, epoch, CallOutcome::Failed) }
+}
+pub(crate) fn stop(number: u128, epoch: u32) -> EndRun {
+    EndRun { end: RunEnd::Stopped, ..end_run(number, epoch, CallOutcome::Stopped) }
+}
+fn end_run(number: u128, epoch: u32, outcome: CallOutcome) -> EndRun {
+    EndRun {
         run: run(number),
         epoch,
-        text: sealed("hello"),
-        reasoning: None,
-        chunks: sealed("table"),
-        finish_reason: FinishReason::Stop,
-        usage: None,
-    }
-}
-pub(crate) fn fail(number: u128, epoch: u32) -> FailRun {
-    FailRun {
-        run: run(number),
-        epoch,
+        call: (epoch > 0).then(|| call_end(call(number, epoch), outcome)),
         text: sealed("hel"),
         reasoning: None,
+        calls: None,
         chunks: sealed("table"),
-        reason: sealed("cut off"),
-        error: sealed("cut off"),
+        end: RunEnd::Failed { reason: sealed("cut off"), error: sealed("cut off") },
+        to_asker: None,
         turn_reason: sealed("cut off"),
-        usage: None,
+    }
+}
+pub(crate) fn request_tools(number: u128, epoch: u32, tools: &[u128], writes: bool, fate: &Fate) -> RequestTools {
+    let tools = tools.iter().map(|&number| NewToolCall {
+        call: tool(number),
+        tool: "lookup".into(),
+        arguments: sealed("{}"),
+        writes,
+        idempotent: !writes,
+        fate: fate.clone(),
+    });
+    RequestTools {
+        run: run(number),
+        epoch,
+        call: call_end(call(number, epoch), CallOutcome::Completed),
+        said: said(),
+        tools: tools.collect(),
     }
 }
 

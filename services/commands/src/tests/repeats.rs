@@ -44,7 +44,7 @@ async fn a_repeat_gets_all_events_of_the_first() {
         let id = world.conversation(&[]).await;
         let first = world.here.start_agent(&alice, start_agent(id)).await.expect("accepted");
         let run = cause(&first.records[1]);
-        world.here.claim_run(id, claim_of(&first.loaded, 1), run).await.expect("claimed");
+        world.here.react(id, claim_of(&first.loaded, 1), run).await.expect("claimed");
         let again = world.there.start_agent(&alice, start_agent(id)).await.expect("repeated");
         assert_eq!(names(&again.records), ["TurnStarted", "TurnPlanned"]);
         assert_eq!(ids(&again), ids(&first));
@@ -120,8 +120,8 @@ async fn a_rejection_is_not_remembered() {
         let alice = keyed(&world.alice, "k");
         assert_eq!(rejection(world.here.start_agent(&alice, start_agent(id)).await), code::TURN_RUNNING);
         let planned = cause(&running.records[1]);
-        world.here.claim_run(id, claim_of(&running.loaded, 1), planned.clone()).await.expect("claimed");
-        world.here.complete_run(id, end_of(&running.loaded, 1), planned).await.expect("ended");
+        world.here.react(id, claim_of(&running.loaded, 1), planned.clone()).await.expect("claimed");
+        world.here.react(id, end_of(&running.loaded, 1), planned).await.expect("ended");
         assert!(!world.here.start_agent(&alice, start_agent(id)).await.expect("accepted").repeated);
     }
 }

@@ -17,12 +17,12 @@ async fn a_message_is_answered_in_one_chain_of_causes() {
     for world in worlds().await {
         let (outcome, message) = sent(&world).await;
         let id = outcome.loaded.id;
-        let command = turn_for(outcome.loaded.state.waiting[0].message);
-        let turn = world.here.start_turn(id, command, cause(&message)).await.expect("started");
+        let command = turn_for(outcome.loaded.state.waiting[0].turn);
+        let turn = world.here.react(id, command, cause(&message)).await.expect("started");
         let claim = claim_of(&turn.loaded, 1);
-        let claimed = world.there.claim_run(id, claim, cause(&turn.records[1])).await.expect("claimed");
+        let claimed = world.there.react(id, claim, cause(&turn.records[1])).await.expect("claimed");
         let end = end_of(&claimed.loaded, 1);
-        let ended = world.there.complete_run(id, end, cause(&claimed.records[0])).await.expect("ended");
+        let ended = world.there.react(id, end, cause(&claimed.records[0])).await.expect("ended");
 
         let stream = world.stream(id).await;
         let expected = [
@@ -31,6 +31,8 @@ async fn a_message_is_answered_in_one_chain_of_causes() {
             ("TurnStarted", Actor::System, Some(stream[1].id)),
             ("TurnPlanned", Actor::System, Some(stream[1].id)),
             ("AgentStarted", Actor::Agent("assistant".into()), Some(stream[3].id)),
+            ("ModelCallStarted", Actor::Agent("assistant".into()), Some(stream[3].id)),
+            ("ModelCallEnded", Actor::Agent("assistant".into()), Some(stream[4].id)),
             ("MessageCompleted", Actor::Agent("assistant".into()), Some(stream[4].id)),
             ("AgentCompleted", Actor::Agent("assistant".into()), Some(stream[4].id)),
             ("TurnCompleted", Actor::Agent("assistant".into()), Some(stream[4].id)),
@@ -41,8 +43,8 @@ async fn a_message_is_answered_in_one_chain_of_causes() {
             assert_eq!(record.correlationid, stream[0].id);
         }
         assert_eq!(stream.len(), expected.len());
-        assert_eq!(names(&ended.records), ["MessageCompleted", "AgentCompleted", "TurnCompleted"]);
-        let ConversationEvent::MessageCompleted(message) = event(&stream[5]) else { panic!() };
+        assert_eq!(names(&ended.records), ["ModelCallEnded", "MessageCompleted", "AgentCompleted", "TurnCompleted"]);
+        let ConversationEvent::MessageCompleted(message) = event(&stream[7]) else { panic!() };
         assert_eq!((message.epoch, message.started), (1, 5));
         assert!(ended.loaded.state.turn.is_none() && ended.loaded.state.waiting.is_empty());
     }
@@ -52,10 +54,10 @@ async fn a_message_is_answered_in_one_chain_of_causes() {
 async fn of_two_workers_one_starts_the_turn() {
     for world in worlds().await {
         let (outcome, record) = sent(&world).await;
-        let (id, message) = (outcome.loaded.id, outcome.loaded.state.waiting[0].message);
+        let (id, turn) = (outcome.loaded.id, outcome.loaded.state.waiting[0].turn);
         let (one, other) = tokio::join!(
-            world.here.start_turn(id, turn_for(message), cause(&record)),
-            world.there.start_turn(id, turn_for(message), cause(&record)),
+            world.here.react(id, turn_for(turn), cause(&record)),
+            world.there.react(id, turn_for(turn), cause(&record)),
         );
         let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
         assert_eq!(names(&won.expect("one starts it").records), ["TurnStarted", "TurnPlanned"]);
@@ -69,22 +71,22 @@ async fn of_two_workers_one_claims_the_run_and_only_the_last_one_ends_it() {
     for world in worlds().await {
         let (outcome, record) = sent(&world).await;
         let id = outcome.loaded.id;
-        let command = turn_for(outcome.loaded.state.waiting[0].message);
-        let turn = world.here.start_turn(id, command, cause(&record)).await.expect("started");
+        let command = turn_for(outcome.loaded.state.waiting[0].turn);
+        let turn = world.here.react(id, command, cause(&record)).await.expect("started");
         let planned = cause(&turn.records[1]);
         let (one, other) = tokio::join!(
-            world.here.claim_run(id, claim_of(&turn.loaded, 1), planned.clone()),
-            world.there.claim_run(id, claim_of(&turn.loaded, 1), planned.clone()),
+            world.here.react(id, claim_of(&turn.loaded, 1), planned.clone()),
+            world.there.react(id, claim_of(&turn.loaded, 1), planned.clone()),
         );
         let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
         assert!(matches!(lost, Err(Error::Stale)), "{lost:?}");
         let first = won.expect("one claims it");
 
-        let taken_over = world.there.claim_run(id, claim_of(&first.loaded, 2), planned.clone()).await.expect("claimed");
-        let late = world.here.complete_run(id, end_of(&first.loaded, 1), planned.clone()).await;
+        let taken_over = world.there.react(id, claim_of(&first.loaded, 2), planned.clone()).await.expect("claimed");
+        let late = world.here.react(id, end_of(&first.loaded, 1), planned.clone()).await;
         assert!(matches!(late, Err(Error::Stale)), "{late:?}");
-        world.there.complete_run(id, end_of(&taken_over.loaded, 2), planned.clone()).await.expect("ended");
-        let twice = world.there.complete_run(id, end_of(&taken_over.loaded, 2), planned).await;
+        world.there.react(id, end_of(&taken_over.loaded, 2), planned.clone()).await.expect("ended");
+        let twice = world.there.react(id, end_of(&taken_over.loaded, 2), planned).await;
         assert!(matches!(twice, Err(Error::Stale)), "{twice:?}");
     }
 }
@@ -94,7 +96,7 @@ async fn there_is_no_turn_in_a_conversation_that_there_is_not() {
     let world = worlds().await.remove(0);
     let (_, record) = sent(&world).await;
     let unknown = events::ConversationId::generate();
-    let command = turn_for(events::MessageId::generate());
-    let answer = world.here.start_turn(unknown, command, cause(&record)).await;
+    let command = turn_for(events::TurnId::generate());
+    let answer = world.here.react(unknown, command, cause(&record)).await;
     assert!(matches!(answer, Err(Error::NotFound)), "{answer:?}");
 }

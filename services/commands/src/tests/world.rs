@@ -5,10 +5,14 @@ use std::sync::Arc;
 use chrono::Utc;
 use database::testing::TestDatabase;
 use event_store::EventStore;
-use events::{ConversationEvent, ConversationId, Decoded, EventId, MessageId, Record, RunId, Sealed, TurnId};
+use events::event::{CallOutcome, PlanKind, Spent};
+use events::{
+    CallId, ConversationEvent, ConversationId, Decoded, EventId, FinishReason, MessageId, Record, RunId, Sealed,
+    TurnId,
+};
 use keyring::{Keyring, MasterKey};
 
-use crate::rules::{ClaimRun, CompleteRun, StartTurn};
+use crate::rules::{CallEnd, ClaimRun, EndRun, NewCall, RunEnd, StartTurn};
 use crate::{Caller, Catalog, Cause, Commands, Error, Loaded, Outcome, Result, SendMessage, StartConversation};
 
 /// One store, seen by two processes.
@@ -110,31 +114,39 @@ pub(crate) fn cause(record: &Record) -> Cause {
     Cause { event: record.id, correlation: record.correlationid, traceparent: None }
 }
 
-pub(crate) fn turn_for(message: MessageId) -> StartTurn {
+pub(crate) fn turn_for(turn: TurnId) -> StartTurn {
     let run = events::event::PlannedRun {
         run: RunId::generate(),
         message: MessageId::generate(),
-        agent: "assistant".into(),
-        model: None,
-        instructions: None,
+        ..super::fixtures::planned_run(1)
     };
-    StartTurn { turn: TurnId::generate(), message, runs: vec![run], reason: sealed() }
+    StartTurn { turn, kind: PlanKind::Fixed, runs: vec![run], more: false, reason: sealed() }
 }
 
 pub(crate) fn claim_of(loaded: &Loaded, epoch: u32) -> ClaimRun {
-    let context = super::fixtures::context();
-    ClaimRun { run: the_run(loaded), epoch, model: "offline".into(), context }
+    let call = NewCall { call: CallId::generate(), ..super::fixtures::new_call(super::fixtures::call(1, 1)) };
+    ClaimRun { run: the_run(loaded), epoch, abandoned: None, call }
 }
 
-pub(crate) fn end_of(loaded: &Loaded, epoch: u32) -> CompleteRun {
-    CompleteRun {
-        run: the_run(loaded),
+pub(crate) fn end_of(loaded: &Loaded, epoch: u32) -> EndRun {
+    let run = &loaded.state.turn.as_ref().expect("a turn").runs[0];
+    let ended = |open: &crate::OpenCall| CallEnd {
+        call: open.call,
+        outcome: CallOutcome::Completed,
+        spent: Spent::default(),
+        cached: false,
+    };
+    EndRun {
+        run: run.run,
         epoch,
+        call: run.open_call.as_ref().map(ended),
         text: sealed(),
         reasoning: None,
+        calls: None,
         chunks: sealed(),
-        finish_reason: events::FinishReason::Stop,
-        usage: None,
+        end: RunEnd::Completed { finish_reason: FinishReason::Stop },
+        to_asker: None,
+        turn_reason: sealed(),
     }
 }
 
