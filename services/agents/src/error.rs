@@ -19,6 +19,17 @@ pub enum Error {
         /// Those that are configured.
         known: String,
     },
+    /// An agent that may use a tool that there is not.
+    #[error("agents.{agent} names the tool `{tool}`, which there is not")]
+    UnknownTool {
+        /// The agent.
+        agent: String,
+        /// The tool.
+        tool: String,
+    },
+    /// The past of a conversation is not what it should be.
+    #[error("{0}")]
+    History(&'static str),
     /// The database refused.
     #[error(transparent)]
     Database(#[from] database::Error),
@@ -41,7 +52,8 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Model(_) | Self::UnknownProvider { .. } => Kind::Invalid,
+            Self::Model(_) | Self::UnknownProvider { .. } | Self::UnknownTool { .. } => Kind::Invalid,
+            Self::History(_) => Kind::Internal,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Database(_) => Kind::Internal,
             Self::Store(error) => error.kind(),
