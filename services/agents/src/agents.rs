@@ -12,7 +12,7 @@ use keyring::Keyring;
 
 use crate::context::Context;
 use crate::heard::Heard;
-use crate::model::{Models, check_model};
+use crate::model::{Breakers, Models, check_fallbacks, check_model};
 use crate::registry::Registry;
 use crate::work::WorkTable;
 use crate::{Result, Settings, consumer, worker};
@@ -26,7 +26,7 @@ impl Agents {
     /// Over this store and log.
     ///
     /// # Errors
-    /// An agent's model belongs to no provider of the settings.
+    /// An agent's model or a provider's fallback belongs to no provider of the settings.
     pub fn new(
         settings: Settings,
         database: Database,
@@ -38,9 +38,16 @@ impl Agents {
         for profile in commands.catalog().agents.values() {
             check_model(&settings.providers, &profile.model)?;
         }
+        check_fallbacks(&settings.providers)?;
         let table = WorkTable::new(database, &settings.worker, settings.lease);
         let (models, heard) = (Models::new(&settings), Heard::default());
         Ok(Self { context: Arc::new(Context { settings, table, store, log, keyring, commands, models, heard }) })
+    }
+
+    /// Which providers are left alone at present: they serve nobody, which is no fault of this process.
+    #[must_use]
+    pub fn breakers(&self) -> Breakers {
+        self.context.models.breakers()
     }
 
     /// Works until told to stop; then lets runs end for a while, gives the others back, and answers within 30 s.

@@ -19,6 +19,14 @@ pub enum Error {
         /// Those that are configured.
         known: String,
     },
+    /// A provider that would stand in for itself.
+    #[error("the provider `{provider}` names its own model `{model}` as a fallback")]
+    OwnFallback {
+        /// The provider.
+        provider: String,
+        /// The fallback.
+        model: String,
+    },
     /// The database refused.
     #[error(transparent)]
     Database(#[from] database::Error),
@@ -41,7 +49,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Model(_) | Self::UnknownProvider { .. } => Kind::Invalid,
+            Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } => Kind::Invalid,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Database(_) => Kind::Internal,
             Self::Store(error) => error.kind(),

@@ -34,5 +34,5 @@ mod worker;
 
 pub use agents::Agents;
 pub use error::{Error, Result};
-pub use model::check_model;
-pub use settings::{Provider, ProviderKind, Secret, Settings, Timeouts};
+pub use model::{BreakerState, Breakers, check_fallbacks, check_model};
+pub use settings::{BreakerSettings, Provider, ProviderKind, Secret, Settings, Timeouts};

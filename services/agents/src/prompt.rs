@@ -1,31 +1,77 @@
 //! What a model is asked: a pure function of the conversation's messages, so that it can be made again, byte for byte.
 
-use serde::Serialize;
+use serde_json::{Number, Value};
 
 use events::Sequence;
 
 /// Version of [`render`]; it stands in every `AgentStarted`. A change of what comes out is a new version.
 pub(crate) const RENDERER: u32 = 1;
 
-/// Who speaks in a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// What a model is asked, whoever serves it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Prompt {
+    pub(crate) lines: Vec<Line>,
+    /// Tools that it may ask for.
+    pub(crate) tools: Vec<ToolOffer>,
+    pub(crate) temperature: Option<Number>,
+    /// JSON Schema that the answer's text has to fit.
+    pub(crate) response_schema: Option<Value>,
+    /// The longest answer; the provider's own limit where it is absent.
+    pub(crate) max_output_tokens: Option<u32>,
+}
+
+/// One message as a model sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Line {
+    System(String),
+    User(String),
+    /// What the model said itself, and the tools that it asked for then.
+    Assistant {
+        text: String,
+        calls: Vec<ToolUse>,
+    },
+    /// What came of the call of that id.
+    Result {
+        call: String,
+        text: String,
+        is_error: bool,
+    },
+}
+
+/// A tool that a model asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ToolUse {
+    /// Unique within a prompt.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// JSON as the model said it: nobody has looked whether it is any.
+    pub(crate) arguments: String,
+}
+
+/// A tool that a model may ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ToolOffer {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    /// JSON Schema of its arguments.
+    pub(crate) parameters: Value,
+}
+
+/// Who said a message of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    System,
     User,
     Assistant,
 }
 
-/// One message as a model sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Line {
-    pub(crate) role: Role,
-    pub(crate) content: String,
+impl Line {
+    /// Its text, whoever said it.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::System(text) | Self::User(text) | Self::Assistant { text, .. } | Self::Result { text, .. } => text,
+        }
+    }
 }
-
-/// What a model is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Prompt(pub(crate) Vec<Line>);
 
 /// A message of the conversation that is whole and could be opened; an erased one is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +100,12 @@ pub(crate) fn render(system: &[&str], mut past: Vec<Past>, limit: Sequence, budg
     });
     let forgotten = past.len() - kept.count();
     let system = system.iter().filter(|text| !text.trim().is_empty()).copied().collect::<Vec<_>>().join("\n\n");
-    let system = (!system.is_empty()).then_some(Line { role: Role::System, content: system });
-    let said = past.into_iter().skip(forgotten).map(|message| Line { role: message.role, content: message.text });
-    Prompt(system.into_iter().chain(said).collect())
+    let system = (!system.is_empty()).then_some(Line::System(system));
+    let said = past.into_iter().skip(forgotten).map(|message| match message.role {
+        Role::User => Line::User(message.text),
+        Role::Assistant => Line::Assistant { text: message.text, calls: Vec::new() },
+    });
+    Prompt { lines: system.into_iter().chain(said).collect(), ..Prompt::default() }
 }
 
 #[cfg(test)]
@@ -72,7 +121,7 @@ mod tests {
     }
 
     fn said(prompt: &Prompt) -> Vec<&str> {
-        prompt.0.iter().map(|said| said.content.as_str()).collect()
+        prompt.lines.iter().map(Line::text).collect()
     }
 
     #[test]
@@ -80,8 +129,8 @@ mod tests {
         let past = vec![person(2, "one"), person(5, "two"), answer(2, 6, "first"), person(9, "three")];
         let prompt = render(&["Be brief."], past, 5, 1000);
         assert_eq!(said(&prompt), ["Be brief.", "one", "first", "two"]);
-        assert_eq!(prompt.0[0].role, Role::System);
-        assert_eq!(prompt.0[2].role, Role::Assistant);
+        assert!(matches!(prompt.lines[0], Line::System(_)));
+        assert!(matches!(prompt.lines[2], Line::Assistant { .. }));
     }
 
     #[test]
