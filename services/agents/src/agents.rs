@@ -12,7 +12,7 @@ use keyring::Keyring;
 
 use crate::context::Context;
 use crate::heard::Heard;
-use crate::model::{Models, check_model};
+use crate::model::{Breakers, Models, check_fallbacks, check_model};
 use crate::money::Money;
 use crate::profile::Profiles;
 use crate::registry::Registry;
@@ -29,7 +29,7 @@ impl Agents {
     /// Over this store and log.
     ///
     /// # Errors
-    /// An agent's model belongs to no provider of the settings, or one of its tools does not exist.
+    /// An agent's model or a provider's fallback belongs to no provider of the settings, or an agent's tool does not exist.
     pub fn new(
         settings: Settings,
         database: Database,
@@ -41,6 +41,7 @@ impl Agents {
         for profile in commands.catalog().agents.values() {
             check_model(&settings.providers, &profile.model)?;
         }
+        check_fallbacks(&settings.providers)?;
         let table = WorkTable::new(database.clone(), &settings.worker, settings.lease);
         let (models, tools) = (Models::new(&settings), Tools::new(&settings.tools)?);
         for profile in commands.catalog().agents.values() {
@@ -52,6 +53,12 @@ impl Agents {
         let heard = Heard::default();
         let parts = Context { settings, table, store, log, keyring, commands, models, tools, money, profiles, heard };
         Ok(Self { context: Arc::new(parts) })
+    }
+
+    /// Which providers are left alone at present: they serve nobody, which is no fault of this process.
+    #[must_use]
+    pub fn breakers(&self) -> Breakers {
+        self.context.models.breakers()
     }
 
     /// Works until told to stop; then lets runs end for a while, gives the others back, and answers within 30 s.

@@ -30,6 +30,14 @@ pub enum Error {
     /// The past of a conversation is not what it should be.
     #[error("{0}")]
     History(&'static str),
+    /// A provider that would stand in for itself.
+    #[error("the provider `{provider}` names its own model `{model}` as a fallback")]
+    OwnFallback {
+        /// The provider.
+        provider: String,
+        /// The fallback.
+        model: String,
+    },
     /// The database refused.
     #[error(transparent)]
     Database(#[from] database::Error),
@@ -52,7 +60,9 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Model(_) | Self::UnknownProvider { .. } | Self::UnknownTool { .. } => Kind::Invalid,
+            Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } | Self::UnknownTool { .. } => {
+                Kind::Invalid
+            },
             Self::History(_) => Kind::Internal,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Database(_) => Kind::Internal,

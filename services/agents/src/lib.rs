@@ -40,7 +40,7 @@ mod worker;
 
 pub use agents::Agents;
 pub use error::{Error, Result};
-pub use model::check_model;
 pub use budget::Budgets;
+pub use model::{BreakerState, Breakers, check_fallbacks, check_model};
 pub use money::{Price, Prices};
-pub use settings::{Provider, ProviderKind, Role, Secret, Settings, Timeouts};
+pub use settings::{BreakerSettings, Provider, ProviderKind, Role, Secret, Settings, Timeouts};

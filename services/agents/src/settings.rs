@@ -40,6 +40,8 @@ pub struct Settings {
     pub prices: Prices,
     /// What agents can use.
     pub tools: ToolSettings,
+    /// When a provider's server is left alone.
+    pub breaker: BreakerSettings,
     /// Servers that offer models, by the name that stands before the slash.
     pub providers: BTreeMap<String, Provider>,
 }
@@ -68,15 +70,34 @@ pub struct Timeouts {
     pub total: Duration,
 }
 
+/// When a provider's server is left alone, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// After so many requests in a row that failed by its fault.
+    pub failures: u32,
+    /// Until one request tries it again.
+    pub open: Duration,
+}
+
 /// A server that offers models.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// What it speaks.
     pub kind: ProviderKind,
-    /// Where `/chat/completions` is.
+    /// Where `/chat/completions` is; of Anthropic's protocol, where `/v1/messages` is.
     pub base_url: String,
-    /// Sent as a bearer token.
+    /// Sent with every request, to this server only.
     pub api_key: Option<Secret>,
+    /// Models, `<provider>/<model>`, that are asked in its place, in this order.
+    pub fallback: Vec<String>,
+    /// Its own patience, in place of everybody's.
+    pub timeouts: Option<Timeouts>,
+    /// Its own limit of a line, in place of everybody's.
+    pub line_limit: Option<usize>,
+    /// Its own breaker, in place of everybody's.
+    pub breaker: Option<BreakerSettings>,
+    /// The longest answer in tokens where nothing else is said; only Anthropic's protocol needs it.
+    pub max_output_tokens: u32,
 }
 
 /// What a provider speaks.
@@ -84,6 +105,25 @@ pub struct Provider {
 pub enum ProviderKind {
     /// OpenAI's chat completions, streamed.
     OpenAi,
+    /// Anthropic's Messages, streamed.
+    Anthropic,
+}
+
+impl Provider {
+    /// A server without key, fallbacks, or anything of its own.
+    #[must_use]
+    pub fn new(kind: ProviderKind, base_url: impl Into<String>) -> Self {
+        Self {
+            kind,
+            base_url: base_url.into(),
+            api_key: None,
+            fallback: Vec::new(),
+            timeouts: None,
+            line_limit: None,
+            breaker: None,
+            max_output_tokens: 8192,
+        }
+    }
 }
 
 /// A text that is never shown.
@@ -147,6 +187,7 @@ impl Default for Settings {
             budgets: Budgets::default(),
             prices: Prices::default(),
             tools: ToolSettings::default(),
+            breaker: BreakerSettings::default(),
             providers: BTreeMap::new(),
         }
     }
@@ -160,5 +201,11 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             total: Duration::from_secs(600),
         }
+    }
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failures: 5, open: Duration::from_secs(30) }
     }
 }
