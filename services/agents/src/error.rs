@@ -27,6 +27,9 @@ pub enum Error {
         /// The tool.
         tool: String,
     },
+    /// A tool that cannot be what the settings say.
+    #[error("{0}")]
+    Tool(String),
     /// The past of a conversation is not what it should be.
     #[error("{0}")]
     History(&'static str),
@@ -60,7 +63,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } | Self::UnknownTool { .. } => {
+            Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } | Self::UnknownTool { .. } | Self::Tool(_) => {
                 Kind::Invalid
             },
             Self::History(_) => Kind::Internal,

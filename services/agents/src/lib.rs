@@ -9,6 +9,7 @@
 //! * `worker`, `registry`: taking, keeping and giving back
 //! * `turn`, `run`, `tool_call`: what a piece of work is, one for each role
 //! * `history`, `profile`, `prompt`: what a model is shown; `model`: the models; `tool`: the tools
+//! * `structured`: whether an answer has the form that was asked for
 //! * `answer`, `chunks`, `heard`: the way of an answer's pieces to the log
 //! * `money`, `budget`: what calls take, and what they may
 
@@ -30,6 +31,7 @@ mod run;
 #[cfg(test)]
 mod scripted;
 mod settings;
+mod structured;
 #[cfg(test)]
 mod tests;
 mod tool;
@@ -43,4 +45,7 @@ pub use error::{Error, Result};
 pub use budget::Budgets;
 pub use model::{BreakerState, Breakers, check_fallbacks, check_model};
 pub use money::{Price, Prices};
+pub use tool::{
+    BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools,
+};
 pub use settings::{BreakerSettings, Provider, ProviderKind, Role, Secret, Settings, Timeouts};

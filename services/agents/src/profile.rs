@@ -10,7 +10,7 @@ use events::event::PlanKind;
 use moka::sync::Cache;
 
 use crate::prompt::ToolOffer;
-use crate::tool::Tools;
+use crate::tool::{Tools, is_an_agent};
 use crate::{Result, turn};
 
 /// What an agent's prompts are made of besides the conversation.
@@ -35,7 +35,7 @@ impl Profile {
             description: tool.description.clone(),
             parameters: tool.parameters.clone(),
         });
-        let asks = agent.tools.iter().any(|name| tools.is_an_agent(name));
+        let asks = agent.tools.iter().any(|name| is_an_agent(tools, name));
         let members: Vec<&AgentProfile> = match (asks, agent.team.is_empty()) {
             (true, true) => catalog.agents.values().filter(|other| other.name != agent.name).collect(),
             _ => agent.team.iter().filter_map(|name| catalog.agent(name)).collect(),

@@ -1,5 +1,6 @@
 //! What a model is asked: a pure function of the conversation's messages, so that it can be made again, byte for byte.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use events::Sequence;
@@ -49,7 +50,7 @@ pub(crate) struct ToolUse {
 }
 
 /// A tool that a model may ask for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ToolOffer {
     pub(crate) name: String,
     pub(crate) description: String,

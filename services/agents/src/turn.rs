@@ -16,7 +16,7 @@ use events::{CallId, Field, MessageId, RunId};
 
 use crate::Result;
 use crate::context::Context;
-use crate::tool_call;
+use crate::{tool, tool_call};
 use crate::work::{Task, Work};
 
 pub(crate) use plan::schema as plan_schema;
@@ -75,7 +75,7 @@ async fn begin(context: &Context, work: &Work, loaded: &Loaded, waiting: &Waitin
 
 /// Takes the next steps of a turn; `None`: the conversation has changed by that, so there may be more.
 async fn lead(context: &Context, work: &Work, loaded: &Loaded, turn: &Turn) -> Result<Option<Look>> {
-    let steps = next_steps(turn, &|tool| context.tools.is_an_agent(tool), Utc::now());
+    let steps = next_steps(turn, &|name| tool::is_an_agent(&context.tools, name), Utc::now());
     let mut look = Look { next: Vec::new(), again: steps.again.map(until) };
     let mut changed = false;
     for step in steps.now {

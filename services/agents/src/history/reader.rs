@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         let between = |anchor: Sequence| anchor >= from && anchor <= limit;
         let sent = self.sent.values().filter(|sent| between(sent.sequence));
         let sent = sent.map(|sent| sent.text.as_ref().map_or(0, String::len)).sum::<usize>();
-        let answers = self.runs.ended().filter(|(run, _)| self.anchor(*run).is_some_and(between));
+        let answers = self.runs.all_ended().filter(|(run, _)| self.anchor(*run).is_some_and(between));
         sent + answers.map(|(_, ended)| ended.text.len()).sum::<usize>()
     }
 

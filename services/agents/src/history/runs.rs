@@ -118,7 +118,7 @@ impl Runs {
         self.results.insert(call, Done { text, is_error });
     }
 
-    pub(super) fn ended(&self) -> impl Iterator<Item = (RunId, &Ended)> {
+    pub(super) fn all_ended(&self) -> impl Iterator<Item = (RunId, &Ended)> {
         self.ends.iter().map(|(run, ended)| (*run, ended))
     }
 

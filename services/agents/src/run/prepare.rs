@@ -136,7 +136,7 @@ impl Question {
     /// Why an answer is not of the form that was asked for.
     pub(super) fn checked(&self, text: &str) -> Option<Failure> {
         let schema = self.prompt.response_schema.as_ref()?;
-        let wrong = crate::tool::violation(schema, text)?;
+        let wrong = crate::structured::violation(schema, text)?;
         Some(Failure::new("schema", format_args!("the answer is not of the form that was asked for: {wrong}")))
     }
 }

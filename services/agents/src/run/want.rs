@@ -13,6 +13,7 @@ use super::{Job, Left};
 use crate::Result;
 use crate::chunks::Attempt;
 use crate::prompt::ToolUse;
+use crate::tool::Effect;
 
 impl Job<'_> {
     /// Ends the call with what it wants done.
@@ -61,7 +62,7 @@ impl Job<'_> {
                     Ok(arguments) => (arguments.to_string(), self.fate(approval)),
                     Err(error) => (wanted.arguments.clone(), Fate::Impossible(seal("error", &error))),
                 };
-                (arguments, tool.writes(), tool.idempotent, fate)
+                (arguments, tool.effect == Effect::Write, tool.idempotent, fate)
             }
         };
         let arguments: Sealed = seal("arguments", &arguments);
