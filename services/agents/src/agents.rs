@@ -12,10 +12,13 @@ use keyring::Keyring;
 
 use crate::context::Context;
 use crate::heard::Heard;
-use crate::model::{Models, check_model};
+use crate::model::{Breakers, Models, check_fallbacks, check_model};
+use crate::money::Money;
+use crate::profile::Profiles;
 use crate::registry::Registry;
-use crate::work::WorkTable;
-use crate::{Result, Settings, consumer, worker};
+use crate::tool::Tools;
+use crate::work::{Kind, WorkTable};
+use crate::{Error, Result, Settings, consumer, worker};
 
 /// The agents of one process.
 pub struct Agents {
@@ -26,7 +29,7 @@ impl Agents {
     /// Over this store and log.
     ///
     /// # Errors
-    /// An agent's model belongs to no provider of the settings.
+    /// An agent's model or a provider's fallback belongs to no provider of the settings, or an agent's tool does not exist.
     pub fn new(
         settings: Settings,
         database: Database,
@@ -38,9 +41,24 @@ impl Agents {
         for profile in commands.catalog().agents.values() {
             check_model(&settings.providers, &profile.model)?;
         }
-        let table = WorkTable::new(database, &settings.worker, settings.lease);
-        let (models, heard) = (Models::new(&settings), Heard::default());
-        Ok(Self { context: Arc::new(Context { settings, table, store, log, keyring, commands, models, heard }) })
+        check_fallbacks(&settings.providers)?;
+        let table = WorkTable::new(database.clone(), &settings.worker, settings.lease);
+        let (models, tools) = (Models::new(&settings), Tools::new(&settings.tools)?);
+        for profile in commands.catalog().agents.values() {
+            if let Some(unknown) = profile.tools.iter().find(|name| tools.get(name).is_none()) {
+                return Err(Error::UnknownTool { agent: profile.name.clone(), tool: unknown.clone() });
+            }
+        }
+        let (money, profiles) = (Money::new(settings.prices.clone()), Profiles::new(database));
+        let heard = Heard::default();
+        let parts = Context { settings, table, store, log, keyring, commands, models, tools, money, profiles, heard };
+        Ok(Self { context: Arc::new(parts) })
+    }
+
+    /// Which providers are left alone at present: they serve nobody, which is no fault of this process.
+    #[must_use]
+    pub fn breakers(&self) -> Breakers {
+        self.context.models.breakers()
     }
 
     /// Works until told to stop; then lets runs end for a while, gives the others back, and answers within 30 s.
@@ -60,10 +78,17 @@ impl Agents {
         tokio::join!(
             work,
             worker::renew(&context, &registry, &drained),
-            Box::pin(consumer::run(context.log.clone(), context.table.clone(), &wake, &shutdown)),
+            Box::pin(consume(&context, &wake, &shutdown)),
             Box::pin(context.heard.clone().follow(context.log.clone(), drained.clone())),
         );
         Ok(())
+    }
+}
+
+/// Only those who lead turns note what there is to lead; what follows from it they give to the others.
+async fn consume(context: &Context, wake: &Notify, shutdown: &CancellationToken) {
+    if context.settings.does(Kind::Turn) {
+        consumer::run(context.log.clone(), context.table.clone(), wake, shutdown).await;
     }
 }
 

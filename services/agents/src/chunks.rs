@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use event_log::{EventLog, NewChunk};
 use events::{
-    Actor, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationId, EventId, Field, MessageId, RunId, Sequence,
+    Actor, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationId, EventId, Field, MessageId, RunId, Sequence, TurnId,
 };
 use keyring::ContentKey;
 
@@ -37,6 +37,7 @@ pub(crate) struct Attempt {
     pub(crate) conversation: ConversationId,
     pub(crate) message: MessageId,
     pub(crate) run: RunId,
+    pub(crate) turn: TurnId,
     pub(crate) agent: String,
     pub(crate) epoch: u32,
     pub(crate) key: ContentKey,
@@ -66,11 +67,17 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    pub(crate) fn new(log: EventLog, attempt: Arc<Attempt>, listener: Listener) -> Self {
+    /// Goes on after the chunks that the attempt has published already.
+    pub(crate) fn new(log: EventLog, attempt: Arc<Attempt>, listener: Listener, before: ChunkTable) -> Self {
         // From here on our own steady clock counts; only this first difference mixes clocks.
         let lead = (Utc::now() - attempt.started_at).num_milliseconds().max(0).unsigned_abs();
         let now = Instant::now();
-        Self { log, attempt, listener, spans: Vec::new(), begun: now, lead, next: now }
+        Self { log, attempt, listener, spans: before.0, begun: now, lead, next: now }
+    }
+
+    /// Returns when somebody stops the turn.
+    pub(crate) async fn stopped(&self) {
+        self.listener.stopped(self.attempt.turn).await;
     }
 
     /// When something that waits may go; never returns where nothing waits.
@@ -104,7 +111,7 @@ impl Chunks {
 
     /// Publishes the rest and answers the table of all chunks. What finds no room is a chunk nevertheless: readers get it cut from
     /// the message's last record.
-    pub(crate) async fn finish(mut self, answer: &mut Answer) -> ChunkTable {
+    pub(crate) async fn finish(&mut self, answer: &mut Answer) -> ChunkTable {
         let deadline = Instant::now() + FAREWELL;
         while answer.waits() && Instant::now() < deadline {
             sleep_until(self.next.min(deadline)).await;
@@ -116,7 +123,7 @@ impl Chunks {
             self.note(kind, bytes, delay_ms, self.after());
             answer.published(bytes);
         }
-        ChunkTable(self.spans)
+        ChunkTable(std::mem::take(&mut self.spans))
     }
 
     async fn publish_one(&mut self, kind: ChunkKind, delta: &str) -> bool {
@@ -173,6 +180,7 @@ impl Chunks {
     }
 
     fn delay_ms(&self) -> u64 {
-        self.lead + self.begun.elapsed().as_millis() as u64
+        let last = self.spans.last().map_or(0, |span| span.delay_ms);
+        last.max(self.lead + self.begun.elapsed().as_millis() as u64)
     }
 }

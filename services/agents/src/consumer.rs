@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use event_log::{Batch, Consumer, EventLog, Received};
 use event_store::Checkpoints;
-use events::{ConversationEvent, Decoded, Kind, Record};
+use events::{ConversationEvent, ConversationId, Decoded, Kind, Record};
 
 use crate::Result;
-use crate::work::{Key, Task, Work, WorkTable};
+use crate::work::{Task, Work, WorkTable};
 
 /// The name of the group, and of its checkpoints.
 const GROUP: &str = "agents";
@@ -58,12 +58,9 @@ async fn patiently_apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &B
 
 /// `false`: the checkpoint was not where the batch begins, and nothing was written.
 async fn apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &Batch) -> Result<bool> {
-    let changes = changes(&batch.records);
-    let removed: Vec<Key> = changes.iter().filter(|(_, work)| work.is_none()).map(|(key, _)| *key).collect();
-    let added: Vec<Work> = changes.into_values().flatten().collect();
+    let work: Vec<Work> = calls(&batch.records).into_values().collect();
     let mut tx = table.database().begin().await?;
-    table.remove(&mut tx, &removed).await?;
-    table.add(&mut tx, &added).await?;
+    table.add(&mut tx, &work).await?;
     if !checkpoints.advance(&mut tx, batch.partition, batch.previous.as_deref(), &batch.next).await? {
         return Ok(false);
     }
@@ -71,17 +68,15 @@ async fn apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &Batch) -> R
     Ok(true)
 }
 
-/// What a batch comes to: work to add, or `None` for what is done. What came and went within it is nothing but done.
-fn changes(records: &[Received]) -> HashMap<Key, Option<Work>> {
-    let mut changes = HashMap::new();
+/// The conversations of a batch whose turns have to be looked at, each with the last event that calls for it.
+fn calls(records: &[Received]) -> HashMap<ConversationId, Work> {
+    let mut calls = HashMap::new();
     for received in records {
         match received {
-            Received::Record { record, traceparent } => {
-                for (task, is_open) in tasks(record) {
-                    let work = is_open.then(|| work(record, task, traceparent.clone()));
-                    changes.insert((record.subject, task), work);
-                }
+            Received::Record { record, traceparent } if calls_for_a_look(record) => {
+                calls.insert(record.subject, work(record, traceparent.clone()));
             }
+            Received::Record { .. } => {}
             // Projections put it aside; for agents it is nothing to do.
             Received::Undecodable(letter) => {
                 metrics::counter!("loquent_agents_undecodable_total").increment(1);
@@ -94,30 +89,50 @@ fn changes(records: &[Received]) -> HashMap<Key, Option<Work>> {
             }
         }
     }
-    changes
+    calls
 }
 
-/// The work that an event opens (`true`) or ends.
-fn tasks(record: &Record) -> Vec<(Task, bool)> {
-    let Ok(Decoded::Known(event)) = record.event() else { return Vec::new() };
+/// Whether a turn may have a next step after this event. What a worker appends in the middle of a step is none: that worker
+/// goes on by itself, and if it dies, its row is still there.
+fn calls_for_a_look(record: &Record) -> bool {
+    use ConversationEvent as E;
+    let Ok(Decoded::Known(event)) = record.event() else { return false };
     match event {
-        ConversationEvent::MessageSent(sent) if sent.awaits_turn => vec![(Task::Turn(sent.message), true)],
-        ConversationEvent::TurnStarted(started) => {
-            started.message.map(|message| (Task::Turn(message), false)).into_iter().collect()
-        }
-        ConversationEvent::TurnPlanned(planned) => {
-            planned.runs.into_iter().map(|planned| (Task::Run(planned.run), true)).collect()
-        }
-        ConversationEvent::MessageCompleted(ended) => vec![(Task::Run(ended.run), false)],
-        ConversationEvent::MessageFailed(ended) => vec![(Task::Run(ended.run), false)],
-        _ => Vec::new(),
+        E::MessageSent(sent) => sent.turn.is_some(),
+        E::TurnStarted(_)
+        | E::StopRequested(_)
+        | E::AgentCompleted(_)
+        | E::AgentFailed(_)
+        | E::MessageStopped(_)
+        | E::TurnCompleted(_)
+        | E::TurnFailed(_)
+        | E::TurnStopped(_)
+        | E::ToolCallRequested(_)
+        | E::ToolCallApproved(_)
+        | E::ToolCallRejected(_)
+        | E::ToolCallCompleted(_)
+        | E::ToolCallFailed(_)
+        | E::ToolCallUncertain(_) => true,
+        E::ConversationStarted(_)
+        | E::ConversationRenamed(_)
+        | E::ConversationArchived(_)
+        | E::ParticipantAdded(_)
+        | E::ParticipantRemoved(_)
+        | E::AgentsConfigured(_)
+        | E::MessageCompleted(_)
+        | E::MessageFailed(_)
+        | E::TurnPlanned(_)
+        | E::AgentStarted(_)
+        | E::ModelCallStarted(_)
+        | E::ModelCallEnded(_)
+        | E::ToolCallStarted(_) => false,
     }
 }
 
-fn work(record: &Record, task: Task, traceparent: Option<String>) -> Work {
+fn work(record: &Record, traceparent: Option<String>) -> Work {
     Work {
         conversation: record.subject,
-        task,
+        task: Task::Turn,
         sequence: record.sequence,
         cause: record.id,
         correlation: record.correlationid,

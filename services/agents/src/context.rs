@@ -1,13 +1,17 @@
 use event_log::EventLog;
 use event_store::EventStore;
+use events::{ConversationEvent, Decoded, Field, Sequence};
 use keyring::Keyring;
 
-use commands::Commands;
+use commands::{Commands, Loaded, Run};
 
-use crate::Settings;
 use crate::heard::Heard;
 use crate::model::Models;
+use crate::money::Money;
+use crate::profile::Profiles;
+use crate::tool::Tools;
 use crate::work::WorkTable;
+use crate::{Result, Settings};
 
 /// What every piece of work needs.
 pub(crate) struct Context {
@@ -18,5 +22,42 @@ pub(crate) struct Context {
     pub(crate) keyring: Keyring,
     pub(crate) commands: Commands,
     pub(crate) models: Models,
+    pub(crate) tools: Tools,
+    pub(crate) money: Money,
+    pub(crate) profiles: Profiles,
     pub(crate) heard: Heard,
+}
+
+/// Events of one read.
+const PAGE: usize = 64;
+
+impl Context {
+    /// The text of a person's message; `None`: erased, or there is none.
+    pub(crate) async fn message_text(&self, loaded: &Loaded, sequence: Sequence) -> Result<Option<String>> {
+        let records = self.store.load(loaded.id, sequence.saturating_sub(1), 1).await?;
+        let Some(Ok(Decoded::Known(ConversationEvent::MessageSent(sent)))) = records.first().map(|r| r.event()) else {
+            return Ok(None);
+        };
+        let field = Field::new(&loaded.tenant, loaded.id, sent.message, "text");
+        Ok(self.keyring.open(&sent.text, &field).await?)
+    }
+
+    /// The text that an ended run has left; `None`: erased, or there is none.
+    pub(crate) async fn answer_text(&self, loaded: &Loaded, run: &Run) -> Result<Option<String>> {
+        let mut before = loaded.sequence + 1;
+        while before > run.started {
+            let page = self.store.load_before(loaded.id, before, PAGE).await?;
+            let Some(first) = page.first() else { break };
+            before = first.sequence;
+            for record in page.iter().rev() {
+                if let Ok(Decoded::Known(ConversationEvent::MessageCompleted(end))) = record.event()
+                    && end.run == run.run
+                {
+                    let field = Field::new(&loaded.tenant, loaded.id, end.message, "text");
+                    return Ok(self.keyring.open(&end.text, &field).await?);
+                }
+            }
+        }
+        Ok(None)
+    }
 }

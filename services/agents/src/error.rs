@@ -19,6 +19,25 @@ pub enum Error {
         /// Those that are configured.
         known: String,
     },
+    /// An agent that may use a tool that there is not.
+    #[error("agents.{agent} names the tool `{tool}`, which there is not")]
+    UnknownTool {
+        /// The agent.
+        agent: String,
+        /// The tool.
+        tool: String,
+    },
+    /// The past of a conversation is not what it should be.
+    #[error("{0}")]
+    History(&'static str),
+    /// A provider that would stand in for itself.
+    #[error("the provider `{provider}` names its own model `{model}` as a fallback")]
+    OwnFallback {
+        /// The provider.
+        provider: String,
+        /// The fallback.
+        model: String,
+    },
     /// The database refused.
     #[error(transparent)]
     Database(#[from] database::Error),
@@ -41,7 +60,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Model(_) | Self::UnknownProvider { .. } => Kind::Invalid,
+            Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } | Self::UnknownTool { .. } => {
+                Kind::Invalid
+            },
+            Self::History(_) => Kind::Internal,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Database(_) => Kind::Internal,
             Self::Store(error) => error.kind(),

@@ -1,20 +1,28 @@
-//! How far the log has come in the conversations whose answers are being made: a chunk names the last event before it.
+//! What the log tells of the conversations that are worked on: how far it has come, since a chunk names the last event before it;
+//! and that somebody stops the turn.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use event_log::{EventLog, Item, Tail};
-use events::{ConversationId, Sequence};
+use events::{ConversationEvent, ConversationId, Decoded, Record, Sequence, TurnId};
+
+/// Before another try to follow the log.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Place {
     listeners: usize,
     latest: Sequence,
+    /// The last turn that somebody wanted to stop.
+    stopped: watch::Sender<Option<TurnId>>,
 }
 
-/// The last event heard of, for each conversation that somebody listens to.
+/// Each conversation that somebody listens to.
 #[derive(Clone, Default)]
 pub(crate) struct Heard(Arc<Mutex<HashMap<ConversationId, Place>>>);
 
@@ -22,31 +30,30 @@ pub(crate) struct Heard(Arc<Mutex<HashMap<ConversationId, Place>>>);
 pub(crate) struct Listener {
     heard: Heard,
     conversation: ConversationId,
+    stopped: watch::Receiver<Option<TurnId>>,
 }
 
 impl Heard {
     /// Listens to a conversation, in which `latest` has been seen.
     pub(crate) fn listen(&self, conversation: ConversationId, latest: Sequence) -> Listener {
-        self.with(|places| {
+        let stopped = self.with(|places| {
             let place = places.entry(conversation).or_default();
             place.listeners += 1;
             place.latest = place.latest.max(latest);
+            place.stopped.subscribe()
         });
-        Listener { heard: self.clone(), conversation }
+        Listener { heard: self.clone(), conversation, stopped }
     }
 
-    /// Follows the log until told to stop. The embedded log stamps chunks by itself, so there it has nothing to do.
+    /// Follows the log until told to stop.
     pub(crate) async fn follow(self, log: EventLog, shutdown: CancellationToken) {
-        if matches!(log, EventLog::Embedded(_)) {
-            return;
-        }
         while !shutdown.is_cancelled() {
             let Some(tail) = shutdown.run_until_cancelled(log.tail_events()).await else { return };
             match tail {
                 Ok(tail) => self.read(tail, &shutdown).await,
                 Err(error) => tracing::warn!(%error, "the log cannot be followed"),
             }
-            shutdown.run_until_cancelled(tokio::time::sleep(std::time::Duration::from_secs(1))).await;
+            shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
         }
     }
 
@@ -61,7 +68,7 @@ impl Heard {
                     if let Item::Event(record) = item
                         && let Some(place) = places.get_mut(&record.subject)
                     {
-                        place.latest = place.latest.max(record.sequence);
+                        place.hear(record);
                     }
                 }
             });
@@ -73,9 +80,26 @@ impl Heard {
     }
 }
 
+impl Place {
+    fn hear(&mut self, record: &Record) {
+        self.latest = self.latest.max(record.sequence);
+        if let Ok(Decoded::Known(ConversationEvent::StopRequested(stop))) = record.event() {
+            self.stopped.send_replace(Some(stop.turn));
+        }
+    }
+}
+
 impl Listener {
     pub(crate) fn latest(&self) -> Sequence {
         self.heard.with(|places| places.get(&self.conversation).map_or(0, |place| place.latest))
+    }
+
+    /// Returns when somebody stops the turn, also if that was before.
+    pub(crate) async fn stopped(&self, turn: TurnId) {
+        let mut stopped = self.stopped.clone();
+        if stopped.wait_for(|stopped| *stopped == Some(turn)).await.is_err() {
+            std::future::pending().await
+        }
     }
 }
 

@@ -7,12 +7,14 @@
 //! * `agents`: the public face; `context`: what every piece of work needs
 //! * `consumer`: from the log to the work table; `work`: that table
 //! * `worker`, `registry`: taking, keeping and giving back
-//! * `turn`, `run`: what a piece of work is
-//! * `history`, `prompt`: what a model is shown; `model`: the models themselves
+//! * `turn`, `run`, `tool_call`: what a piece of work is, one for each role
+//! * `history`, `profile`, `prompt`: what a model is shown; `model`: the models; `tool`: the tools
 //! * `answer`, `chunks`, `heard`: the way of an answer's pieces to the log
+//! * `money`, `budget`: what calls take, and what they may
 
 mod agents;
 mod answer;
+mod budget;
 mod chunks;
 mod consumer;
 mod context;
@@ -20,6 +22,8 @@ mod error;
 mod heard;
 mod history;
 mod model;
+mod money;
+mod profile;
 mod prompt;
 mod registry;
 mod run;
@@ -28,11 +32,15 @@ mod scripted;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tool;
+mod tool_call;
 mod turn;
 mod work;
 mod worker;
 
 pub use agents::Agents;
 pub use error::{Error, Result};
-pub use model::check_model;
-pub use settings::{Provider, ProviderKind, Secret, Settings, Timeouts};
+pub use budget::Budgets;
+pub use model::{BreakerState, Breakers, check_fallbacks, check_model};
+pub use money::{Price, Prices};
+pub use settings::{BreakerSettings, Provider, ProviderKind, Role, Secret, Settings, Timeouts};

@@ -1,112 +1,148 @@
 //! What a model is asked: a pure function of the conversation's messages, so that it can be made again, byte for byte.
 
-use serde::Serialize;
+use serde_json::{Number, Value};
 
 use events::Sequence;
 
 /// Version of [`render`]; it stands in every `AgentStarted`. A change of what comes out is a new version.
-pub(crate) const RENDERER: u32 = 1;
+pub(crate) const RENDERER: u32 = 2;
 
-/// Who speaks in a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Role {
-    System,
-    User,
-    Assistant,
+/// What a model is asked, whoever serves it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Prompt {
+    pub(crate) lines: Vec<Line>,
+    /// Tools that it may ask for.
+    pub(crate) tools: Vec<ToolOffer>,
+    pub(crate) temperature: Option<Number>,
+    /// JSON Schema that the answer's text has to fit.
+    pub(crate) response_schema: Option<Value>,
+    /// The longest answer; the provider's own limit where it is absent.
+    pub(crate) max_output_tokens: Option<u32>,
 }
 
 /// One message as a model sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Line {
-    pub(crate) role: Role,
-    pub(crate) content: String,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Line {
+    System(String),
+    User(String),
+    /// What the model said itself, and the tools that it asked for then.
+    Assistant {
+        text: String,
+        calls: Vec<ToolUse>,
+    },
+    /// What came of the call of that id.
+    Result {
+        call: String,
+        text: String,
+        is_error: bool,
+    },
 }
 
-/// What a model is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Prompt(pub(crate) Vec<Line>);
-
-/// A message of the conversation that is whole and could be opened; an erased one is none.
+/// A tool that a model asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ToolUse {
+    /// Unique within a prompt.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// JSON as the model said it: nobody has looked whether it is any.
+    pub(crate) arguments: String,
+}
+
+/// A tool that a model may ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ToolOffer {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    /// JSON Schema of its arguments.
+    pub(crate) parameters: Value,
+}
+
+impl Line {
+    /// Its text, whoever said it.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::System(text) | Self::User(text) | Self::Assistant { text, .. } | Self::Result { text, .. } => text,
+        }
+    }
+}
+
+/// What belongs together in the past: a person's message, or all of an answer with the tools that it used. It stays or goes as a
+/// whole; what was erased is none.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Past {
     /// Where it belongs: a person's own sequence; for an answer that of the message it answers, or of the `TurnPlanned`
     /// where it answers none.
     pub(crate) anchor: Sequence,
     /// Its own sequence, which orders what has one anchor.
     pub(crate) sequence: Sequence,
-    pub(crate) role: Role,
-    pub(crate) text: String,
+    pub(crate) lines: Vec<Line>,
 }
 
-/// Puts a prompt together: the system's text, then what was said up to `limit`, each answer after the message it answered.
+/// All that a prompt is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Material {
+    /// What the agent is told; empty texts count as none.
+    pub(crate) system: Vec<String>,
+    /// What was said before and in this turn.
+    pub(crate) past: Vec<Past>,
+    /// Where the turn stands: nothing that belongs after it is shown.
+    pub(crate) limit: Sequence,
+    /// Messages after the limit that steer the turn.
+    pub(crate) steering: Vec<Past>,
+    /// What earlier steps of the turn produced: agent and text.
+    pub(crate) team: Vec<(String, String)>,
+    /// What the run itself has said and done so far.
+    pub(crate) so_far: Vec<Past>,
+    /// Bytes of the past that are shown.
+    pub(crate) budget: usize,
+}
+
+impl Past {
+    pub(crate) fn bytes(&self) -> usize {
+        let calls = |line: &Line| match line {
+            Line::Assistant { calls, .. } => calls.iter().map(|call| call.name.len() + call.arguments.len()).sum(),
+            _ => 0,
+        };
+        self.lines.iter().map(|line| line.text().len() + calls(line)).sum()
+    }
+}
+
+/// Puts the lines of a prompt together: the system's text, what was said up to the limit (each answer after the message it
+/// answered), what the team found, and what the run has done so far with the messages that steered it, in the order in which
+/// they came.
 ///
-/// Nothing that a person sent after `limit` is in it, nor what answers that. Of the past only the newest messages stay that
-/// fit into `budget` bytes; the last one always stays.
-pub(crate) fn render(system: &[&str], mut past: Vec<Past>, limit: Sequence, budget: usize) -> Prompt {
-    past.retain(|message| message.anchor <= limit && !message.text.is_empty());
-    past.sort_by_key(|message| (message.anchor, message.sequence));
+/// Of the past only the newest stay that fit into the budget; the last one always stays. What is left out is said.
+pub(crate) fn render(material: Material) -> Vec<Line> {
+    let Material { system, mut past, limit, steering, team, so_far, budget } = material;
+    past.retain(|one| one.anchor <= limit && one.bytes() > 0);
+    past.sort_by_key(|one| (one.anchor, one.sequence));
     let mut left = budget;
-    let kept = past.iter().rev().enumerate().take_while(|(index, message)| {
-        let fits = message.text.len() <= left;
-        left = left.saturating_sub(message.text.len());
+    let kept = past.iter().rev().enumerate().take_while(|(index, one)| {
+        let fits = one.bytes() <= left;
+        left = left.saturating_sub(one.bytes());
         fits || *index == 0
     });
     let forgotten = past.len() - kept.count();
-    let system = system.iter().filter(|text| !text.trim().is_empty()).copied().collect::<Vec<_>>().join("\n\n");
-    let system = (!system.is_empty()).then_some(Line { role: Role::System, content: system });
-    let said = past.into_iter().skip(forgotten).map(|message| Line { role: message.role, content: message.text });
-    Prompt(system.into_iter().chain(said).collect())
+    let mut system: Vec<String> = system.into_iter().filter(|text| !text.trim().is_empty()).collect();
+    if forgotten > 0 {
+        system.push(format!("({forgotten} earlier messages of this conversation are left out.)"));
+    }
+    let mut now = steering;
+    now.extend(so_far);
+    now.sort_by_key(|one| one.sequence);
+    let system = (!system.is_empty()).then(|| Line::System(system.join("\n\n")));
+    let past = past.into_iter().skip(forgotten).flat_map(|one| one.lines);
+    system.into_iter().chain(past).chain(notes(team)).chain(now.into_iter().flat_map(|one| one.lines)).collect()
+}
+
+/// What the team found, as one message that is plainly none of the person's.
+fn notes(team: Vec<(String, String)>) -> Option<Line> {
+    if team.is_empty() {
+        return None;
+    }
+    let parts = team.iter().map(|(agent, text)| format!("## {agent}\n\n{text}")).collect::<Vec<_>>();
+    Some(Line::User(format!("What other agents of your team have brought so far:\n\n{}", parts.join("\n\n"))))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn person(sequence: Sequence, text: &str) -> Past {
-        Past { anchor: sequence, sequence, role: Role::User, text: text.into() }
-    }
-
-    fn answer(anchor: Sequence, sequence: Sequence, text: &str) -> Past {
-        Past { anchor, sequence, role: Role::Assistant, text: text.into() }
-    }
-
-    fn said(prompt: &Prompt) -> Vec<&str> {
-        prompt.0.iter().map(|said| said.content.as_str()).collect()
-    }
-
-    #[test]
-    fn an_answer_follows_its_message_also_when_more_was_sent_meanwhile() {
-        let past = vec![person(2, "one"), person(5, "two"), answer(2, 6, "first"), person(9, "three")];
-        let prompt = render(&["Be brief."], past, 5, 1000);
-        assert_eq!(said(&prompt), ["Be brief.", "one", "first", "two"]);
-        assert_eq!(prompt.0[0].role, Role::System);
-        assert_eq!(prompt.0[2].role, Role::Assistant);
-    }
-
-    #[test]
-    fn nothing_sent_later_is_in_it_nor_what_answers_it() {
-        let past = vec![person(2, "one"), person(3, "two"), answer(3, 9, "second"), answer(4, 8, "started")];
-        assert_eq!(said(&render(&[], past, 2, 1000)), ["one"]);
-    }
-
-    #[test]
-    fn an_agent_that_somebody_started_sees_all_up_to_there() {
-        let past = vec![person(2, "one"), answer(2, 6, "first"), person(7, "two"), person(12, "three")];
-        assert_eq!(said(&render(&[], past, 9, 1000)), ["one", "first", "two"]);
-    }
-
-    #[test]
-    fn the_oldest_are_forgotten_first_and_the_last_never() {
-        let past = vec![person(2, "aaaa"), answer(2, 3, "bbbb"), person(4, "cccc")];
-        assert_eq!(said(&render(&[], past.clone(), 4, 8)), ["bbbb", "cccc"]);
-        assert_eq!(said(&render(&[], past.clone(), 4, 7)), ["cccc"]);
-        assert_eq!(said(&render(&[], past, 4, 1)), ["cccc"]);
-    }
-
-    #[test]
-    fn empty_texts_and_instructions_are_left_out() {
-        let past = vec![person(2, "one"), answer(2, 5, "")];
-        assert_eq!(said(&render(&["", " ", "a", "b"], past, 2, 1000)), ["a\n\nb", "one"]);
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! A model's server for tests: it plays a script, well or badly.
 
+pub(crate) mod voice;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,6 +34,20 @@ impl Scripted {
                 let seen = seen.clone();
                 tokio::spawn(async move { play(socket, script, &seen).await });
             }
+        });
+        Self { address, requests }
+    }
+
+    /// Plays one script and tells when the client has closed the connection under it.
+    pub(crate) async fn telling(script: Vec<Act>, closed: tokio::sync::oneshot::Sender<()>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/v1", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
+        tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            play(socket, script, &seen).await;
+            let _ = closed.send(());
         });
         Self { address, requests }
     }

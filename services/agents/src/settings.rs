@@ -2,6 +2,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::budget::Budgets;
+use crate::money::Prices;
+use crate::tool::ToolSettings;
+use crate::work::Kind;
+
 /// How this process runs agents.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -9,7 +14,9 @@ pub struct Settings {
     pub worker: String,
     /// How long a silent worker keeps its runs; it renews them three times as often.
     pub lease: Duration,
-    /// Runs that this process works on at once.
+    /// What this process does.
+    pub roles: Vec<Role>,
+    /// Answers that this process makes at once; turns and tool calls as many each.
     pub concurrency: usize,
     /// No other process runs agents on this store, so what an earlier one left behind is taken over at once.
     pub exclusive: bool,
@@ -25,8 +32,29 @@ pub struct Settings {
     pub history_limit: usize,
     /// Between two words of the offline model.
     pub offline_pace: Duration,
+    /// How long a tool call waits for a person.
+    pub approval_expiry: Duration,
+    /// How much a turn may take.
+    pub budgets: Budgets,
+    /// What models cost.
+    pub prices: Prices,
+    /// What agents can use.
+    pub tools: ToolSettings,
+    /// When a provider's server is left alone.
+    pub breaker: BreakerSettings,
     /// Servers that offer models, by the name that stands before the slash.
     pub providers: BTreeMap<String, Provider>,
+}
+
+/// A part of what agents do; several processes may share each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Begins turns and leads them from step to step.
+    Turns,
+    /// Asks models.
+    Models,
+    /// Runs tools.
+    Tools,
 }
 
 /// How long a model may take before the answer fails.
@@ -42,15 +70,34 @@ pub struct Timeouts {
     pub total: Duration,
 }
 
+/// When a provider's server is left alone, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// After so many requests in a row that failed by its fault.
+    pub failures: u32,
+    /// Until one request tries it again.
+    pub open: Duration,
+}
+
 /// A server that offers models.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// What it speaks.
     pub kind: ProviderKind,
-    /// Where `/chat/completions` is.
+    /// Where `/chat/completions` is; of Anthropic's protocol, where `/v1/messages` is.
     pub base_url: String,
-    /// Sent as a bearer token.
+    /// Sent with every request, to this server only.
     pub api_key: Option<Secret>,
+    /// Models, `<provider>/<model>`, that are asked in its place, in this order.
+    pub fallback: Vec<String>,
+    /// Its own patience, in place of everybody's.
+    pub timeouts: Option<Timeouts>,
+    /// Its own limit of a line, in place of everybody's.
+    pub line_limit: Option<usize>,
+    /// Its own breaker, in place of everybody's.
+    pub breaker: Option<BreakerSettings>,
+    /// The longest answer in tokens where nothing else is said; only Anthropic's protocol needs it.
+    pub max_output_tokens: u32,
 }
 
 /// What a provider speaks.
@@ -58,6 +105,25 @@ pub struct Provider {
 pub enum ProviderKind {
     /// OpenAI's chat completions, streamed.
     OpenAi,
+    /// Anthropic's Messages, streamed.
+    Anthropic,
+}
+
+impl Provider {
+    /// A server without key, fallbacks, or anything of its own.
+    #[must_use]
+    pub fn new(kind: ProviderKind, base_url: impl Into<String>) -> Self {
+        Self {
+            kind,
+            base_url: base_url.into(),
+            api_key: None,
+            fallback: Vec::new(),
+            timeouts: None,
+            line_limit: None,
+            breaker: None,
+            max_output_tokens: 8192,
+        }
+    }
 }
 
 /// A text that is never shown.
@@ -82,11 +148,33 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl Settings {
+    /// How much of a kind this process does at once; 0: none of it.
+    pub(crate) fn at_once(&self, kind: Kind) -> usize {
+        if self.does(kind) { self.concurrency } else { 0 }
+    }
+
+    pub(crate) fn does(&self, kind: Kind) -> bool {
+        self.roles.iter().any(|role| role.kind() == kind)
+    }
+}
+
+impl Role {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Turns => Kind::Turn,
+            Self::Models => Kind::Run,
+            Self::Tools => Kind::Tool,
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             worker: uuid::Uuid::now_v7().simple().to_string(),
             lease: Duration::from_secs(10),
+            roles: vec![Role::Turns, Role::Models, Role::Tools],
             concurrency: 64,
             exclusive: false,
             drain: Duration::from_secs(25),
@@ -95,6 +183,11 @@ impl Default for Settings {
             answer_limit: 512 << 10,
             history_limit: 256 << 10,
             offline_pace: Duration::from_millis(30),
+            approval_expiry: Duration::from_secs(24 * 3600),
+            budgets: Budgets::default(),
+            prices: Prices::default(),
+            tools: ToolSettings::default(),
+            breaker: BreakerSettings::default(),
             providers: BTreeMap::new(),
         }
     }
@@ -108,5 +201,11 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             total: Duration::from_secs(600),
         }
+    }
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failures: 5, open: Duration::from_secs(30) }
     }
 }

@@ -7,17 +7,31 @@ mod tests;
 use uuid::Uuid;
 
 use commands::Cause;
-use events::{ConversationId, EventId, MessageId, RunId, Sequence};
+use events::ids::Id;
+use events::{CallId, ConversationId, EventId, RunId, Sequence};
 
 pub(crate) use table::{Lease, WorkTable};
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Task {
-    /// Begin the turn that answers this message.
-    Turn(MessageId),
-    /// Carry this run out.
+    /// Look at a conversation's turns and take the next steps.
+    Turn,
+    /// Ask a model for this run, or end it.
     Run(RunId),
+    /// Carry this tool call out.
+    Tool(CallId),
+}
+
+/// What a worker is good for: each kind of task is one role's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// `turns`.
+    Turn,
+    /// `models`.
+    Run,
+    /// `tools`.
+    Tool,
 }
 
 /// Something to be done, and the event that gave it.
@@ -25,6 +39,7 @@ pub(crate) enum Task {
 pub(crate) struct Work {
     pub(crate) conversation: ConversationId,
     pub(crate) task: Task,
+    /// The last event that the task was given for: one that comes later than it was taken calls for another look.
     pub(crate) sequence: Sequence,
     pub(crate) cause: EventId,
     pub(crate) correlation: EventId,
@@ -35,20 +50,43 @@ pub(crate) struct Work {
 /// Names a row.
 pub(crate) type Key = (ConversationId, Task);
 
-impl Task {
-    pub(crate) fn kind(self) -> &'static str {
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Turn(_) => "turn",
-            Self::Run(_) => "run",
+            Self::Turn => "turn",
+            Self::Run => "run",
+            Self::Tool => "tool",
         }
     }
+}
 
-    pub(crate) fn subject(self) -> Uuid {
+impl Task {
+    pub(crate) fn kind(self) -> Kind {
         match self {
-            Self::Turn(message) => message.uuid(),
-            Self::Run(run) => run.uuid(),
+            Self::Turn => Kind::Turn,
+            Self::Run(_) => Kind::Run,
+            Self::Tool(_) => Kind::Tool,
         }
     }
+}
+
+/// What stands in a row for a task of this conversation.
+fn subject((conversation, task): Key) -> Uuid {
+    match task {
+        Task::Turn => conversation.uuid(),
+        Task::Run(run) => run.uuid(),
+        Task::Tool(call) => call.uuid(),
+    }
+}
+
+fn key(conversation: Uuid, kind: &str, subject: Uuid) -> Option<Key> {
+    let task = match kind {
+        "turn" => Task::Turn,
+        "run" => Task::Run(Id::from_uuid(subject)),
+        "tool" => Task::Tool(Id::from_uuid(subject)),
+        _ => return None,
+    };
+    Some((Id::from_uuid(conversation), task))
 }
 
 impl Work {
@@ -58,5 +96,10 @@ impl Work {
 
     pub(crate) fn cause(&self) -> Cause {
         Cause { event: self.cause, correlation: self.correlation, traceparent: self.traceparent.clone() }
+    }
+
+    /// Another task of the same conversation, for the same reason.
+    pub(crate) fn also(&self, task: Task, sequence: Sequence) -> Self {
+        Self { task, sequence, ..self.clone() }
     }
 }

@@ -9,17 +9,18 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use events::Kind;
+use events::Kind as ErrorKind;
 
-use crate::Result;
 use crate::context::Context;
-use crate::registry::{Held, Registry};
+use crate::registry::Registry;
 use crate::run::{self, Left};
-use crate::turn::{self, Begun};
-use crate::work::{Key, Lease, Task};
+use crate::work::{Key, Kind, Lease, Task, Work};
+use crate::{Result, tool_call, turn};
 
 /// Between two looks at the table where nobody called.
 const POLL: Duration = Duration::from_millis(100);
+/// The same where nobody can call, because this process does not read the log for work.
+const POLL_ALONE: Duration = Duration::from_millis(20);
 /// Pieces of work that one look takes, so that several workers share.
 const AT_ONCE: usize = 16;
 /// Between two tries where the store does not answer.
@@ -29,13 +30,25 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The longest pause after failures that are not the store's absence.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// What is in hand, by kind: each has its own bound, so that long answers leave room for tools and turns.
+#[derive(Default)]
+struct Hands {
+    turns: usize,
+    runs: usize,
+    tools: usize,
+}
+
+/// What a piece of work leaves to this worker.
+type Rest = (Kind, Vec<Lease>);
+
 /// Takes and carries out work until told to stop, then lets what runs end.
 pub(crate) async fn run(context: Arc<Context>, registry: Registry, wake: Arc<Notify>, shutdown: &CancellationToken) {
-    let mut running = JoinSet::new();
+    let (mut running, mut hands) = (JoinSet::new(), Hands::default());
     let mut resume = Instant::now();
+    let poll = if context.settings.does(Kind::Turn) { POLL } else { POLL_ALONE };
     while !shutdown.is_cancelled() {
         if Instant::now() >= resume
-            && let Err(error) = take(&context, &registry, &wake, &mut running).await
+            && let Err(error) = take(&context, &registry, &wake, &mut running, &mut hands).await
         {
             tracing::warn!(%error, "taking work failed; trying again");
             resume = Instant::now() + after_outage(&context);
@@ -43,11 +56,11 @@ pub(crate) async fn run(context: Arc<Context>, registry: Registry, wake: Arc<Not
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = wake.notified() => {}
-            () = sleep(POLL) => {}
-            Some(ended) = running.join_next() => note(ended),
+            () = sleep(poll) => {}
+            Some(ended) = running.join_next() => note(&context, &registry, &mut running, &mut hands, ended),
         }
         while let Some(ended) = running.try_join_next() {
-            note(ended);
+            note(&context, &registry, &mut running, &mut hands, ended);
         }
     }
     drain(&context, &registry, running).await;
@@ -57,27 +70,30 @@ async fn take(
     context: &Arc<Context>,
     registry: &Registry,
     wake: &Arc<Notify>,
-    running: &mut JoinSet<()>,
+    running: &mut JoinSet<Rest>,
+    hands: &mut Hands,
 ) -> Result<()> {
-    let free = context.settings.concurrency.saturating_sub(running.len()).min(AT_ONCE);
-    if free == 0 || !context.table.has_free().await? {
-        return Ok(());
-    }
-    let leases = context.table.take(free).await?;
-    if leases.len() == free {
-        // There may be more, if this worker has room for it.
-        wake.notify_one();
-    }
-    for lease in leases {
-        let held = registry.hold(lease.work.key());
-        let (context, registry, wake) = (context.clone(), registry.clone(), wake.clone());
-        running.spawn(async move {
-            perform(&context, &registry, lease, held).await;
-            // It may have been what other work waited for.
+    let room = |hands: &Hands, kind| context.settings.at_once(kind).saturating_sub(hands.of(kind)).min(AT_ONCE);
+    let kinds: Vec<Kind> = [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(hands, *kind) > 0).collect();
+    for kind in context.table.free_kinds(&kinds).await? {
+        let room = room(hands, kind);
+        let leases = context.table.take(kind, room).await?;
+        if leases.len() == room {
+            // There may be more, if this worker has room for it.
             wake.notify_one();
-        });
+        }
+        for lease in leases {
+            begin(context, registry, running, hands, lease);
+        }
     }
     Ok(())
+}
+
+fn begin(context: &Arc<Context>, registry: &Registry, running: &mut JoinSet<Rest>, hands: &mut Hands, lease: Lease) {
+    let kind = lease.work.task.kind();
+    *hands.of_mut(kind) += 1;
+    let (context, registry) = (context.clone(), registry.clone());
+    running.spawn(async move { (kind, perform(&context, &registry, lease).await) });
 }
 
 /// While the store was away, leases ended that nobody could renew. Their holders come first.
@@ -85,53 +101,75 @@ fn after_outage(context: &Context) -> Duration {
     if context.settings.exclusive { PAUSE } else { PAUSE + context.settings.lease / 3 }
 }
 
-/// Does one piece of work and settles it in the table.
-async fn perform(context: &Context, registry: &Registry, lease: Lease, held: Held) {
-    let Lease { mut work, attempts } = lease;
-    let mut held = held;
+/// Does one piece of work and settles it in the table; what stays with this worker is answered.
+async fn perform(context: &Context, registry: &Registry, lease: Lease) -> Vec<Lease> {
+    let Lease { work, attempts } = lease;
+    let held = registry.hold(work.key());
     let result = match work.task {
-        Task::Run(id) => run::carry_out(context, &work, id, &held.lost).await,
-        Task::Turn(message) => match turn::begin(context, &work, message).await {
-            Ok(Begun::Nothing) => Ok(Left::Nothing),
-            // The longer it takes, the less is gained by looking often.
-            Ok(Begun::Later(pause)) => Ok(Left::Again(pause.saturating_mul(1 << attempts.min(5)))),
-            Ok(Begun::Run(first, id)) => {
-                // The turn's row goes in the next statement: from here on nobody may take its absence for a lost lease.
-                drop(held);
-                match context.table.go_on(work.key(), &first).await {
-                    Ok(true) => {
-                        work = first;
-                        held = registry.hold(work.key());
-                        run::carry_out(context, &work, id, &held.lost).await
-                    }
-                    Ok(false) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "a turn began, its run will be taken again");
-                        return;
-                    }
-                }
-            }
+        Task::Turn => match turn::look(context, &work).await {
+            Ok(look) => return settle_look(context, &work, look).await,
             Err(error) => Err(error),
         },
+        Task::Run(id) => run::carry_out(context, &work, id, &held.lost).await,
+        Task::Tool(id) => tool_call::carry_out(context, &work, id, &held.lost).await,
     };
-    settle(context, work.key(), attempts, result).await;
+    settle(context, &work, attempts, result).await;
+    Vec::new()
 }
 
-async fn settle(context: &Context, key: Key, attempts: u32, result: Result<Left>) {
+/// What this process can do itself it keeps, so that nobody has to look for it.
+async fn settle_look(context: &Context, work: &Work, look: turn::Look) -> Vec<Lease> {
+    let (mine, others): (Vec<Work>, Vec<Work>) =
+        look.next.into_iter().partition(|work| context.settings.does(work.task.kind()));
+    let settled = match look.again {
+        // The row stays, for the time when it is looked at again.
+        Some(pause) => match context.table.go_on(None, &others, &mine).await {
+            Ok(kept) => context.table.give_back(work.key(), work.sequence, pause).await.map(|()| kept),
+            Err(error) => Err(error),
+        },
+        None => context.table.go_on(Some(work), &others, &mine).await,
+    };
+    settled.unwrap_or_else(|error| {
+        // Nobody holds it any more, which the renewal notices.
+        tracing::warn!(%error, conversation = %work.conversation, "the next steps of a turn could not be noted");
+        Vec::new()
+    })
+}
+
+async fn settle(context: &Context, work: &Work, attempts: u32, result: Result<Left>) {
+    let key = work.key();
     let left = result.unwrap_or_else(|error| {
-        tracing::warn!(%error, conversation = %key.0, kind = key.1.kind(), attempts, "work failed; trying again later");
+        tracing::warn!(%error, conversation = %key.0, kind = key.1.kind().name(), attempts, "work failed; trying again later");
         match error.kind() {
-            Kind::Unavailable => Left::Again(PAUSE),
+            ErrorKind::Unavailable => Left::Again(PAUSE),
             _ => Left::Again(PAUSE.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE)),
         }
     });
     let settled = match left {
-        Left::Nothing => context.table.finish(key).await,
-        Left::Again(pause) => context.table.give_back(key, pause).await,
+        Left::Nothing => context.table.finish(work).await,
+        Left::Again(pause) => context.table.give_back(key, work.sequence, pause).await,
     };
     if let Err(error) = settled {
         // Nobody holds it any more, which the renewal notices.
         tracing::warn!(%error, conversation = %key.0, "work could not be settled");
+    }
+}
+
+impl Hands {
+    fn of(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Turn => self.turns,
+            Kind::Run => self.runs,
+            Kind::Tool => self.tools,
+        }
+    }
+
+    fn of_mut(&mut self, kind: Kind) -> &mut usize {
+        match kind {
+            Kind::Turn => &mut self.turns,
+            Kind::Run => &mut self.runs,
+            Kind::Tool => &mut self.tools,
+        }
     }
 }
 
@@ -149,20 +187,20 @@ pub(crate) async fn renew(context: &Context, registry: &Registry, stop: &Cancell
         };
         for key in before.difference(&renewed) {
             if registry.lose(key) {
-                tracing::info!(conversation = %key.0, kind = key.1.kind(), "a lease is gone");
+                tracing::info!(conversation = %key.0, kind = key.1.kind().name(), "a lease is gone");
             }
         }
         // Taken in this moment, it may not be held yet: only what nobody holds twice in a row is an orphan.
         let unheld: HashSet<Key> = renewed.difference(&registry.keys()).copied().collect();
         for key in unheld.intersection(&orphans) {
-            let _ = context.table.give_back(*key, Duration::ZERO).await;
+            let _ = context.table.give_back(*key, 0, Duration::ZERO).await;
         }
         orphans = unheld;
     }
 }
 
-async fn drain(context: &Context, registry: &Registry, mut running: JoinSet<()>) {
-    let all = async |running: &mut JoinSet<()>| while running.join_next().await.is_some() {};
+async fn drain(context: &Context, registry: &Registry, mut running: JoinSet<Rest>) {
+    let all = async |running: &mut JoinSet<Rest>| while running.join_next().await.is_some() {};
     if timeout(context.settings.drain, all(&mut running)).await.is_err() {
         tracing::info!(runs = running.len(), "giving runs back");
         registry.lose_all();
@@ -174,8 +212,21 @@ async fn drain(context: &Context, registry: &Registry, mut running: JoinSet<()>)
     }
 }
 
-fn note(ended: std::result::Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "a worker's task broke off");
+/// What ended makes room, and may leave something for this worker to begin at once.
+fn note(
+    context: &Arc<Context>,
+    registry: &Registry,
+    running: &mut JoinSet<Rest>,
+    hands: &mut Hands,
+    ended: std::result::Result<Rest, tokio::task::JoinError>,
+) {
+    match ended {
+        Ok((kind, rest)) => {
+            *hands.of_mut(kind) -= 1;
+            for lease in rest {
+                begin(context, registry, running, hands, lease);
+            }
+        }
+        Err(error) => tracing::error!(%error, "a worker's task broke off"),
     }
 }

@@ -181,10 +181,12 @@ impl Conversation {
     fn turn_started(&mut self, event: &TurnStarted) {
         let TurnStarted { turn, message, person, regenerates } = *event;
         self.answered = None;
+        let asked = self.waiting.iter().find(|waiting| waiting.turn == turn).map(|waiting| waiting.sequence);
         self.waiting.retain(|waiting| waiting.turn != turn);
         self.turn = Some(Turn {
             turn,
             message,
+            asked,
             person,
             sequence: self.sequence,
             regenerates,

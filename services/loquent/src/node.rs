@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agents::{Provider, ProviderKind};
+use agents::Provider;
 use commands::{AgentProfile, Catalog, Commands};
 use database::Database;
 use event_log::EventLog;
@@ -179,26 +179,46 @@ pub(crate) fn catalog(config: &Config) -> Outcome<Catalog> {
 
 fn check_models(config: &Config, models: &[String]) -> Outcome<()> {
     let known = providers(&config.agents);
-    for model in models {
-        agents::check_model(&known, model).map_err(|error| Failure::usage(error.to_string()))?;
+    agents::check_fallbacks(&known).map_err(|error| Failure::usage(error.to_string()))?;
+    let mut models = models.to_vec();
+    let mut checked = 0;
+    while let Some(model) = models.get(checked).cloned() {
+        checked += 1;
+        agents::check_model(&known, &model).map_err(|error| Failure::usage(error.to_string()))?;
         let provider = model.split_once('/').and_then(|(name, _)| Some((name, config.agents.providers.get(name)?)));
         let Some((name, provider)) = provider.filter(|_| config.roles.contains(&Role::Agents)) else { continue };
         // A server of one's own may want no key; a name that was given for one says that it does.
-        let wants_key = name != "openai" || provider.base_url.starts_with("https://api.openai.com/");
+        let wants_key = !matches!(name, "openai" | "anthropic") || provider.is_original();
         if let Some(variable) = provider.key_env.as_ref().filter(|_| wants_key && provider.key.is_none()) {
             return Err(Failure::usage(format!("the model {model} needs {variable}, which is not set")));
         }
+        let fallbacks = provider.fallback.iter().filter(|fallback| !models.contains(fallback)).cloned();
+        models.extend(fallbacks.collect::<Vec<_>>());
     }
     Ok(())
 }
 
 fn providers(agents: &Agents) -> std::collections::BTreeMap<String, Provider> {
     let provider = |provider: &crate::config::agents::Provider| Provider {
-        kind: ProviderKind::OpenAi,
+        kind: provider.kind,
         base_url: provider.base_url.clone(),
         api_key: provider.key.as_ref().map(|key| agents::Secret::new(key.expose())),
+        fallback: provider.fallback.clone(),
+        timeouts: Some(timeouts(provider.timeouts)),
+        line_limit: Some(provider.line_limit),
+        breaker: Some(breaker(provider.breaker)),
+        max_output_tokens: provider.max_output_tokens,
     };
     agents.providers.iter().map(|(name, settings)| (name.clone(), provider(settings))).collect()
+}
+
+fn timeouts(timeouts: crate::config::agents::Timeouts) -> agents::Timeouts {
+    let crate::config::agents::Timeouts { connect, first_token, idle, total } = timeouts;
+    agents::Timeouts { connect, first_token, idle, total }
+}
+
+fn breaker(breaker: crate::config::agents::Breaker) -> agents::BreakerSettings {
+    agents::BreakerSettings { failures: breaker.failures, open: breaker.open }
 }
 
 /// How this process runs agents.
@@ -209,12 +229,8 @@ pub(crate) fn agent_settings(config: &Config, node: &Node) -> agents::Settings {
         lease: settings.lease,
         concurrency: settings.concurrency,
         exclusive: config.log.is_embedded(),
-        timeouts: agents::Timeouts {
-            connect: settings.timeouts.connect,
-            first_token: settings.timeouts.first_token,
-            idle: settings.timeouts.idle,
-            total: settings.timeouts.total,
-        },
+        timeouts: timeouts(settings.timeouts),
+        breaker: breaker(settings.breaker),
         line_limit: settings.line_limit,
         answer_limit: settings.answer_limit,
         history_limit: settings.history_limit,

@@ -1,6 +1,7 @@
 //! Why a model gave no answer, in words for a person.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Longest part of a server's own words that is passed on.
 const QUOTE: usize = 300;
@@ -10,20 +11,54 @@ const QUOTE: usize = 300;
 pub(crate) struct Failure {
     pub(crate) class: &'static str,
     pub(crate) reason: String,
+    /// Whether the same request may do better later.
+    pub(crate) retry: Option<Retry>,
+    /// The request may have left: it may be paid for.
+    pub(crate) reached: bool,
+    pub(crate) blame: Blame,
+}
+
+/// Another attempt makes sense.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retry {
+    /// How long the server asked us to wait.
+    pub(crate) after: Option<Duration>,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The server is ill: another one may serve, and many of these in a row open its breaker.
+    Server,
+    /// The server is well but does not serve us now: another one may.
+    Terms,
+    /// The request, or something on our side: no server would do better.
+    Request,
 }
 
 impl Failure {
+    /// One that no server has to do with.
     pub(crate) fn new(class: &'static str, reason: impl fmt::Display) -> Self {
-        Self { class, reason: reason.to_string() }
+        Self { class, reason: reason.to_string(), retry: None, reached: false, blame: Blame::Request }
+    }
+
+    /// One of a request that left.
+    pub(super) fn of(blame: Blame, class: &'static str, reason: impl fmt::Display) -> Self {
+        Self { blame, reached: true, ..Self::new(class, reason) }
     }
 
     /// With what the server said about it: one line, short, without our key and without anybody's credentials.
-    pub(crate) fn quoting(class: &'static str, reason: impl fmt::Display, said: &str, key: Option<&str>) -> Self {
+    pub(super) fn quoting(mut self, said: &str, key: Option<&str>) -> Self {
         let said = clean(said, key);
-        match said.is_empty() {
-            true => Self::new(class, reason),
-            false => Self::new(class, format_args!("{reason}: {said}")),
+        if !said.is_empty() {
+            self.reason = format!("{}: {said}", self.reason);
         }
+        self
+    }
+
+    /// Another attempt makes sense.
+    pub(super) fn again(self, after: Option<Duration>) -> Self {
+        Self { retry: Some(Retry { after }), ..self }
     }
 }
 
@@ -57,10 +92,10 @@ mod tests {
     #[test]
     fn a_quote_is_one_short_line_without_secrets() {
         let said = "Bad key sk-1234\n at https://bob:pw@host/v1?token=x for you";
-        let failure = Failure::quoting("refused", "no", said, Some("sk-1234"));
-        assert_eq!(failure.reason, "no: Bad key … at https://host/v1 for you");
-        let long = Failure::quoting("refused", "no", &"ä".repeat(1000), None);
+        let no = || Failure::new("refused", "no");
+        assert_eq!(no().quoting(said, Some("sk-1234")).reason, "no: Bad key … at https://host/v1 for you");
+        let long = no().quoting(&"ä".repeat(1000), None);
         assert_eq!(long.reason.chars().count(), "no: ".len() + QUOTE + 1);
-        assert_eq!(Failure::quoting("refused", "no", " \n", None).reason, "no");
+        assert_eq!(no().quoting(" \n", None).reason, "no");
     }
 }

@@ -8,7 +8,7 @@ use futures::Stream;
 use events::{ChunkKind, FinishReason, Usage};
 
 use super::Said;
-use crate::prompt::{Prompt, Role};
+use crate::prompt::{Line, Prompt};
 
 /// Characters of the question that it repeats.
 const REPEATED: usize = 80;
@@ -28,7 +28,7 @@ pub(crate) fn answer(prompt: &Prompt, pace: Duration) -> impl Stream<Item = Said
 }
 
 fn text(prompt: &Prompt) -> String {
-    let question = prompt.0.iter().rev().find(|said| said.role == Role::User).map_or("", |said| &said.content);
+    let question = prompt.lines.iter().rev().find(|line| matches!(line, Line::User(_))).map_or("", Line::text);
     let line = question.split_whitespace().collect::<Vec<_>>().join(" ");
     let heard = match line.char_indices().nth(REPEATED) {
         _ if line.is_empty() => "nothing yet".to_owned(),
@@ -49,7 +49,7 @@ fn count(text: &str) -> u32 {
 }
 
 fn words(prompt: &Prompt) -> u32 {
-    prompt.0.iter().map(|said| count(&said.content)).sum()
+    prompt.lines.iter().map(|line| count(line.text())).sum()
 }
 
 #[cfg(test)]
@@ -57,10 +57,9 @@ mod tests {
     use futures::StreamExt;
 
     use super::*;
-    use crate::prompt;
 
     fn asked(text: &str) -> Prompt {
-        Prompt(vec![prompt::Line { role: Role::User, content: text.into() }])
+        Prompt { lines: vec![Line::User(text.into())], ..Prompt::default() }
     }
 
     #[tokio::test]

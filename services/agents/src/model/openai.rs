@@ -1,188 +1,133 @@
-//! A server that speaks OpenAI's chat completions, streamed as server-sent events.
+//! OpenAI's chat completions: the request. Of the answer `decode` knows.
 
-mod send;
-mod sse;
-mod wire;
+pub(super) mod decode;
 
-#[cfg(test)]
-mod tests;
-
-use std::sync::{Arc, OnceLock};
-
-use async_stream::try_stream;
 use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt};
-use reqwest::Response;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
-use tokio_util::io::StreamReader;
+use serde_json::{Number, Value, json};
 
-use super::{Failure, Said};
-use crate::prompt::{Line, Prompt};
-use crate::settings::{Provider, Timeouts};
+use crate::prompt::{Line, Prompt, ToolOffer, ToolUse};
 
-/// How long a server may take to end its stream after it said that the answer is whole.
-const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
+/// Under `<base_url>`.
+pub(super) const PATH: &str = "/chat/completions";
 
-/// The server and how long it may take. Cheap to clone; all clones share the connections.
-#[derive(Clone)]
-pub(crate) struct Server {
-    provider: Arc<Provider>,
-    timeouts: Timeouts,
-    line_limit: usize,
-    client: Arc<OnceLock<Result<reqwest::Client, String>>>,
+/// The name that the protocol wants for a schema.
+const SCHEMA: &str = "answer";
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Message<'a>>,
+    stream: bool,
+    stream_options: Value,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<&'a Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
 }
 
-type Answer<T> = Result<T, Failure>;
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    /// Null where a model asked for tools without a word.
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
+}
 
 /// The request for a prompt.
-pub(crate) fn body(model: &str, prompt: &Prompt) -> Bytes {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        model: &'a str,
-        messages: &'a [Line],
-        stream: bool,
-        stream_options: Options,
-    }
-    #[derive(Serialize)]
-    struct Options {
-        include_usage: bool,
-    }
-    let body = Body { model, messages: &prompt.0, stream: true, stream_options: Options { include_usage: true } };
+pub(super) fn body(model: &str, prompt: &Prompt) -> Bytes {
+    let format =
+        |schema| json!({"type": "json_schema", "json_schema": {"name": SCHEMA, "strict": false, "schema": schema}});
+    let body = Body {
+        model,
+        messages: prompt.lines.iter().map(message).collect(),
+        stream: true,
+        stream_options: json!({"include_usage": true}),
+        tools: prompt.tools.iter().map(tool).collect(),
+        response_format: prompt.response_schema.as_ref().map(format),
+        temperature: prompt.temperature.as_ref(),
+        max_completion_tokens: prompt.max_output_tokens,
+    };
     serde_json::to_vec(&body).unwrap_or_default().into()
 }
 
-impl Server {
-    pub(crate) fn new(provider: Provider, timeouts: Timeouts, line_limit: usize) -> Self {
-        Self { provider: Arc::new(provider), timeouts, line_limit, client: Arc::default() }
-    }
-
-    /// Asks and gives what comes back, until the answer is whole or has failed.
-    pub(crate) fn stream(self, request: Bytes) -> impl Stream<Item = Answer<Said>> + Send {
-        try_stream! {
-            let total = Instant::now() + self.timeouts.total;
-            let (response, first_token) = self.send(request, total).await?;
-            if is_json(&response) {
-                for said in self.whole(response, first_token.min(total)).await? {
-                    yield said;
-                }
-                return;
-            }
-            let bytes = response.bytes_stream().map_err(std::io::Error::other);
-            let mut lines = FramedRead::new(StreamReader::new(bytes), LinesCodec::new_with_max_length(self.line_limit));
-            let mut events = sse::Events::new(self.line_limit);
-            let (mut deadline, mut waits_for) = (first_token, Wait::FirstToken);
-            let (mut finished, mut done) = (None, false);
-            while !done {
-                let line = match timeout_at(deadline.min(total), lines.next()).await {
-                    Ok(Some(Ok(line))) => line,
-                    // The answer is whole: whatever happens to the connection now is nobody's concern.
-                    Ok(None | Some(Err(_))) | Err(_) if finished.is_some() => break,
-                    Ok(None) => Err(cut())?,
-                    Ok(Some(Err(error))) => Err(self.unreadable(&error))?,
-                    Err(_) => Err(self.too_slow(waits_for, total))?,
-                };
-                let Some(event) = events.line(&line).map_err(|()| garbage())? else { continue };
-                if event == sse::DONE {
-                    done = true;
-                    continue;
-                }
-                let chunk = wire::chunk(&event).map_err(|wrong| self.wrong(wrong))?;
-                let spoke = !chunk.pieces.is_empty();
-                for (kind, text) in chunk.pieces {
-                    yield Said::Piece(kind, text);
-                }
-                if let Some(usage) = chunk.usage {
-                    yield Said::Usage(usage);
-                }
-                if finished.is_some() {
-                    continue;
-                }
-                finished = chunk.finish;
-                if finished.is_some() {
-                    deadline = Instant::now() + FAREWELL;
-                } else if spoke || waits_for == Wait::NextToken {
-                    (deadline, waits_for) = (Instant::now() + self.timeouts.idle, Wait::NextToken);
-                }
-            }
-            yield Said::Finished(finished.unwrap_or(events::FinishReason::Stop));
-        }
-    }
-
-    /// The answer of a server that does not stream although it was asked to.
-    async fn whole(&self, response: Response, deadline: Instant) -> Answer<Vec<Said>> {
-        let limit = self.line_limit.saturating_mul(4);
-        let mut bytes = response.bytes_stream();
-        let mut body = Vec::new();
-        loop {
-            match timeout_at(deadline, bytes.next()).await {
-                Ok(None) => break,
-                Ok(Some(Ok(part))) if body.len() + part.len() <= limit => body.extend_from_slice(&part),
-                Ok(Some(Ok(_))) => return Err(too_long()),
-                Ok(Some(Err(_))) => return Err(cut()),
-                Err(_) => return Err(self.too_slow(Wait::FirstToken, deadline)),
-            }
-        }
-        let body = std::str::from_utf8(&body).map_err(|_| garbage())?;
-        wire::whole(body).map_err(|wrong| self.wrong(wrong))
-    }
-
-    fn wrong(&self, wrong: wire::Wrong) -> Failure {
-        match wrong {
-            wire::Wrong::Garbage => garbage(),
-            wire::Wrong::Error(said) => {
-                Failure::quoting("reported", "the model's server reported an error", &said, self.key())
-            }
-        }
-    }
-
-    fn unreadable(&self, error: &LinesCodecError) -> Failure {
-        match error {
-            LinesCodecError::MaxLineLengthExceeded => too_long(),
-            LinesCodecError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => garbage(),
-            LinesCodecError::Io(_) => cut(),
-        }
-    }
-
-    fn too_slow(&self, waits_for: Wait, total: Instant) -> Failure {
-        let Timeouts { first_token, idle, total: all, .. } = self.timeouts;
-        match waits_for {
-            _ if Instant::now() >= total => {
-                Failure::new("timeout_total", format_args!("the model took longer than {all:?} for its answer"))
-            }
-            Wait::FirstToken => Failure::new(
-                "timeout_first_token",
-                format_args!("the model did not begin to answer within {first_token:?}"),
-            ),
-            Wait::NextToken => Failure::new("timeout_idle", format_args!("the model fell silent for {idle:?}")),
-        }
-    }
-
-    fn key(&self) -> Option<&str> {
-        self.provider.api_key.as_ref().map(|key| key.expose())
+fn message(line: &Line) -> Message<'_> {
+    let plain = |role, text| Message { role, tool_call_id: None, content: Some(text), tool_calls: Vec::new() };
+    match line {
+        Line::System(text) => plain("system", text),
+        Line::User(text) => plain("user", text),
+        Line::Assistant { text, calls } => Message {
+            content: Some(text.as_str()).filter(|text| !text.is_empty() || calls.is_empty()),
+            tool_calls: calls.iter().map(call).collect(),
+            ..plain("assistant", text)
+        },
+        Line::Result { call, text, is_error: _ } => Message { tool_call_id: Some(call), ..plain("tool", text) },
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    FirstToken,
-    NextToken,
+fn call(call: &ToolUse) -> Value {
+    json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}})
 }
 
-fn is_json(response: &Response) -> bool {
-    let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
-    content_type.and_then(|value| value.to_str().ok()).is_some_and(|value| value.starts_with("application/json"))
+fn tool(tool: &ToolOffer) -> Value {
+    let function = json!({"name": tool.name, "description": tool.description, "parameters": tool.parameters});
+    json!({"type": "function", "function": function})
 }
 
-fn cut() -> Failure {
-    Failure::new("cut", "the model's server cut the connection")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn garbage() -> Failure {
-    Failure::new("garbage", "the model's server sent something that is no answer")
-}
+    fn said(prompt: &Prompt) -> String {
+        String::from_utf8(body("small", prompt).to_vec()).unwrap()
+    }
 
-fn too_long() -> Failure {
-    Failure::new("too_long", "the model's server sent a line that is too long")
+    #[test]
+    fn what_is_not_set_is_not_sent() {
+        let prompt = Prompt { lines: vec![Line::User("Hi".into())], ..Prompt::default() };
+        let expected = r#"{"model":"small","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}"#;
+        assert_eq!(said(&prompt), expected);
+        assert_eq!(body("small", &prompt), body("small", &prompt.clone()));
+    }
+
+    #[test]
+    fn tools_their_calls_and_their_results_are_sent() {
+        let call = ToolUse { id: "call_1".into(), name: "find".into(), arguments: "{\"q\":1}".into() };
+        let prompt = Prompt {
+            lines: vec![
+                Line::System("Be brief.".into()),
+                Line::Assistant { text: String::new(), calls: vec![call] },
+                Line::Result { call: "call_1".into(), text: "none".into(), is_error: true },
+            ],
+            tools: vec![ToolOffer {
+                name: "find".into(),
+                description: "Finds".into(),
+                parameters: json!({"type": "object"}),
+            }],
+            temperature: Number::from_f64(0.5),
+            response_schema: Some(json!({"type": "object"})),
+            max_output_tokens: Some(100),
+        };
+        let sent: Value = serde_json::from_str(&said(&prompt)).unwrap();
+        let expected = json!([
+            {"role": "system", "content": "Be brief."},
+            {"role": "assistant", "content": null, "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{\"q\":1}"}},
+            ]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "none"},
+        ]);
+        assert_eq!(sent["messages"], expected);
+        let function = json!({"name": "find", "description": "Finds", "parameters": {"type": "object"}});
+        assert_eq!(sent["tools"], json!([{"type": "function", "function": function}]));
+        let schema = json!({"name": "answer", "strict": false, "schema": {"type": "object"}});
+        assert_eq!(sent["response_format"], json!({"type": "json_schema", "json_schema": schema}));
+        assert_eq!((&sent["temperature"], &sent["max_completion_tokens"]), (&json!(0.5), &json!(100)));
+    }
 }

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use commands::rules::Command;
-use commands::{Cause, CompleteRun, Error as CommandError, FailRun};
-use events::{ChunkTable, EventId, Field, Kind, Sequence};
+use commands::rules::{CallEnd, Command, EndRun, RunEnd};
+use commands::{Cause, Error as CommandError};
+use events::event::CallOutcome;
+use events::{ChunkTable, EventId, Kind, Sequence};
 
-use super::stream::Spoken;
+use super::ask::{Call, Ended};
+use super::prepare::Question;
+use super::stream::Speech;
 use super::{Job, Left};
 use crate::Result;
+use crate::answer::Parts;
 use crate::chunks::Attempt;
 use crate::model::Failure;
 
@@ -17,83 +21,102 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Tries of an append that fails for another reason than that the store does not answer.
 const TRIES: u32 = 5;
 
-/// How a run ends.
-pub(super) struct Ending {
-    command: Command,
-    /// How many chunks the message was made of.
-    pub(super) chunks: usize,
-}
-
-impl Ending {
-    pub(super) fn new(job: &Job<'_>, attempt: &Attempt, spoken: Spoken) -> Self {
-        job.ending(attempt.epoch, attempt.started, spoken)
-    }
-
-    pub(super) fn outcome(&self) -> &'static str {
-        match self.command {
-            Command::CompleteRun(_) => "completed",
-            _ => "failed",
-        }
-    }
+/// What a run leaves behind.
+struct Remains {
+    said: Parts,
+    chunks: ChunkTable,
+    epoch: u32,
+    started: Sequence,
+    call: Option<CallEnd>,
 }
 
 impl Job<'_> {
-    fn ending(&self, epoch: u32, started: Sequence, spoken: Spoken) -> Ending {
-        let (run, usage) = (self.run.run, spoken.usage);
-        let text = self.key.seal(&self.field(self.run.message, "text"), &spoken.text);
-        let reasoning = (!spoken.reasoning.is_empty())
-            .then(|| self.key.seal(&self.field(self.run.message, "reasoning"), &spoken.reasoning));
-        let chunks = self.key.seal(&self.field(self.run.message, "chunks"), &spoken.table.pack(started));
-        let command = match spoken.result {
-            Ok(finish_reason) => CompleteRun { run, epoch, text, reasoning, chunks, finish_reason, usage }.into(),
-            Err(Failure { reason, .. }) => FailRun {
-                run,
-                epoch,
-                text,
-                reasoning,
-                chunks,
-                reason: self.key.seal(&self.field(self.run.message, "reason"), &reason),
-                error: self.key.seal(&self.field(run, "error"), &reason),
-                turn_reason: self.key.seal(&self.field(self.turn.turn, "reason"), &reason),
-                usage,
-            }
-            .into(),
+    /// Ends a run whose model has answered, failed or been stopped.
+    pub(super) async fn end_answer(
+        &self,
+        question: &Question,
+        attempt: &Attempt,
+        call: &Call,
+        speech: Speech,
+        chunks: ChunkTable,
+        ended: Ended,
+    ) -> Result<Left> {
+        let ended = match ended {
+            Ended::Finished(_) => question.checked(&speech.said_now().text).map_or(ended, Ended::Failed),
+            other => other,
         };
-        Ending { command, chunks: spoken.table.0.len() }
-    }
-
-    fn field(&self, owner: impl std::fmt::Display, name: &'static str) -> Field<'_> {
-        Field::new(&self.work.tenant, self.work.conversation, owner, name)
+        let outcome = match &ended {
+            Ended::Finished(_) => CallOutcome::Completed,
+            Ended::Failed(_) => CallOutcome::Failed,
+            Ended::Stopped => CallOutcome::Stopped,
+        };
+        let call = Some(self.call_end(question, call, &speech, outcome));
+        let (said, _) = speech.into_parts();
+        let remains = Remains { said, chunks, epoch: attempt.epoch, started: attempt.started, call };
+        self.end(remains, ended, attempt.cause).await
     }
 
     /// Fails a run that no attempt is to be made of (any more), with what its last attempt had published.
-    pub(super) async fn fail_unclaimed(&self, failure: Failure) -> Result<Left> {
+    pub(super) async fn fail(&self, failure: Failure) -> Result<Left> {
         tracing::info!(run = %self.run.run, epoch = self.run.epoch, class = failure.class, "a run fails before it begins");
-        let (text, reasoning, table) = self.salvage().await?;
-        self.fail(text, reasoning, table, failure).await
+        self.end(self.remains().await?, Ended::Failed(failure), self.work.cause).await
     }
 
-    async fn fail(&self, text: String, reasoning: String, table: ChunkTable, failure: Failure) -> Result<Left> {
-        let spoken = Spoken { text, reasoning, table, usage: None, result: Err(failure) };
-        let ending = self.ending(self.run.epoch, self.run.started, spoken);
-        self.end(ending, self.work.cause).await
+    /// Ends a run that somebody has stopped and nobody works on.
+    pub(super) async fn stop(&self) -> Result<Left> {
+        self.end(self.remains().await?, Ended::Stopped, self.work.cause).await
     }
 
-    /// Appends the end, however long the store takes to answer again: if another worker has taken the run over meanwhile, the
-    /// store refuses.
-    pub(super) async fn end(&self, ending: Ending, cause: EventId) -> Result<Left> {
+    async fn remains(&self) -> Result<Remains> {
+        let (said, chunks) = self.salvage().await?;
+        let call = self.run.open_call.as_ref().map(|open| self.abandoned(open, 0, said.bytes()));
+        Ok(Remains { said, chunks, epoch: self.run.epoch, started: self.run.started, call })
+    }
+
+    async fn end(&self, remains: Remains, ended: Ended, cause: EventId) -> Result<Left> {
+        let (message, run) = (self.run.message, self.run.run);
+        let seal = |name: &'static str, text: &str| self.key.seal(&self.field(message, name), text);
+        let some = |name: &'static str, text: &str| (!text.is_empty()).then(|| seal(name, text));
+        let (end, why) = match ended {
+            Ended::Finished(finish_reason) => (RunEnd::Completed { finish_reason }, None),
+            Ended::Failed(Failure { reason, .. }) => {
+                let error = self.key.seal(&self.field(run, "error"), &reason);
+                (RunEnd::Failed { reason: seal("reason", &reason), error }, Some(reason))
+            }
+            Ended::Stopped => (RunEnd::Stopped, None),
+        };
+        let to_asker = self.run.asked_by.map(|call| match &why {
+            None => self.key.seal(&self.field(call, "result"), &serde_json::Value::from(remains.said.text.as_str()).to_string()),
+            Some(reason) => self.key.seal(&self.field(call, "error"), reason),
+        });
+        let turn_reason = why.unwrap_or_else(|| "the last step of the plan failed".into());
+        let command = EndRun {
+            run,
+            epoch: remains.epoch,
+            call: remains.call,
+            text: seal("text", &remains.said.text),
+            reasoning: some("reasoning", &remains.said.reasoning),
+            calls: some("calls", &remains.said.calls),
+            chunks: seal("chunks", &remains.chunks.pack(remains.started)),
+            end,
+            to_asker,
+            turn_reason: self.key.seal(&self.field(self.turn.turn, "reason"), &turn_reason),
+        };
+        match self.append(command.into(), cause).await? {
+            Ok(()) => Ok(Left::Nothing),
+            Err(error) => self.refused("end", error),
+        }
+    }
+
+    /// Appends what a run has come to, however long the store takes to answer again: if another worker has taken the run over
+    /// meanwhile, the store refuses.
+    pub(super) async fn append(&self, command: Command, cause: EventId) -> Result<std::result::Result<(), CommandError>> {
         let (mut pause, mut tries) = (Duration::from_millis(100), 0);
         loop {
             let cause = Cause { event: cause, ..self.work.cause() };
-            let conversation = self.work.conversation;
-            let result = match ending.command.clone() {
-                Command::CompleteRun(command) => self.context.commands.complete_run(conversation, command, cause).await,
-                Command::FailRun(command) => self.context.commands.fail_run(conversation, command, cause).await,
-                _ => return Ok(Left::Nothing),
-            };
-            let error = match result {
-                Ok(_) => return Ok(Left::Nothing),
-                Err(CommandError::Stale) => return Ok(self.stale("end")),
+            let error = match self.context.commands.react(self.work.conversation, command.clone(), cause).await {
+                Ok(_) => return Ok(Ok(())),
+                Err(error @ (CommandError::Stale | CommandError::Rejected(_))) => return Ok(Err(error)),
                 Err(error) => error,
             };
             if error.kind() != Kind::Unavailable {

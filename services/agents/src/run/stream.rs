@@ -1,4 +1,4 @@
-//! The answer as it streams: from the model into the answer, from there to the log.
+//! An answer as it streams: from the model into the answer, from there to the log.
 
 use std::sync::Arc;
 
@@ -7,62 +7,131 @@ use tokio_util::sync::CancellationToken;
 
 use events::{ChunkTable, FinishReason, Usage};
 
-use super::prepare::Question;
-use crate::answer::Answer;
+use super::prepare::{Before, Question};
+use crate::answer::{Answer, Parts};
 use crate::chunks::{Attempt, Chunks};
 use crate::context::Context;
+use crate::heard::Listener;
 use crate::model::{Failure, Said};
+use crate::prompt::ToolUse;
 
-/// All that a model said, and why it stopped.
-pub(super) struct Spoken {
-    pub(super) text: String,
-    pub(super) reasoning: String,
-    pub(super) table: ChunkTable,
-    pub(super) usage: Option<Usage>,
-    pub(super) result: Result<FinishReason, Failure>,
+/// What the model has said, over all calls of the run, and its way to the log.
+pub(super) struct Speech {
+    answer: Answer,
+    chunks: Chunks,
+    /// What was there when the call began.
+    before: Parts,
+    calls: Vec<ToolUse>,
+    usage: Option<Usage>,
+    reached: bool,
 }
 
-/// Asks and streams; `None`: the run was lost in the middle.
+/// Why nothing more comes of a request.
+pub(super) enum Stopped {
+    Failed(Failure),
+    /// Somebody stops the turn.
+    ByPerson,
+    /// The run is another worker's.
+    Lost,
+}
+
+impl Speech {
+    /// Goes on where the run's attempt stands; the words of an earlier attempt are said again.
+    pub(super) fn new(context: &Context, attempt: Arc<Attempt>, listener: Listener, before: Before) -> Self {
+        let limit = context.settings.answer_limit;
+        let mut answer = Answer::resumed(limit, before.said);
+        for (kind, text) in before.to_say.pieces() {
+            answer.push(kind, text);
+        }
+        let chunks = Chunks::new(context.log.clone(), attempt, listener, before.table);
+        Self { answer, chunks, before: Parts::default(), calls: Vec::new(), usage: None, reached: false }
+    }
+
+    /// Another request begins.
+    pub(super) fn begin_call(&mut self) {
+        self.before = self.answer.parts().clone();
+        self.calls.clear();
+        self.usage = None;
+        self.reached = true;
+    }
+
+    /// The model has said something since the request began.
+    pub(super) fn has_spoken(&self) -> bool {
+        *self.answer.parts() != self.before || !self.calls.is_empty()
+    }
+
+    /// What the model said since then.
+    pub(super) fn said_now(&self) -> Parts {
+        self.answer.parts().after(&self.before)
+    }
+
+    pub(super) fn wants_tools(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// The request has left: it may have cost something.
+    pub(super) fn reached(&self) -> bool {
+        self.reached
+    }
+
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Returns when somebody stops the turn.
+    pub(super) async fn stopped(&self) {
+        self.chunks.stopped().await;
+    }
+
+    /// Publishes what is left; afterwards the chunks are complete.
+    pub(super) async fn finish(&mut self) -> ChunkTable {
+        self.chunks.finish(&mut self.answer).await
+    }
+
+    /// All that was said, and the tools that the last call wants.
+    pub(super) fn into_parts(self) -> (Parts, Vec<ToolUse>) {
+        (self.answer.into_parts(), self.calls)
+    }
+}
+
+/// Sends one request and streams what comes back.
 pub(super) async fn stream(
     context: &Context,
-    attempt: Arc<Attempt>,
+    speech: &mut Speech,
     question: &Question,
     lost: &CancellationToken,
-) -> Option<Spoken> {
-    let mut answer = Answer::new(context.settings.answer_limit);
-    let listener = context.heard.listen(attempt.conversation, attempt.started);
-    let mut chunks = Chunks::new(context.log.clone(), attempt, listener);
+) -> Result<FinishReason, Stopped> {
     let mut said = question.model.ask(&question.prompt, question.request.clone());
-    let mut usage = None;
     let result = loop {
         let next = tokio::select! {
-            () = lost.cancelled() => return None,
-            () = chunks.ready(&answer) => {
-                chunks.publish(&mut answer).await;
+            () = lost.cancelled() => return Err(Stopped::Lost),
+            () = speech.stopped() => return Err(Stopped::ByPerson),
+            () = speech.chunks.ready(&speech.answer) => {
+                speech.chunks.publish(&mut speech.answer).await;
                 continue;
             }
             next = said.next() => next,
         };
         match next {
             Some(Ok(Said::Piece(kind, piece))) => {
-                let fits = answer.push(kind, &piece);
-                chunks.publish(&mut answer).await;
+                let fits = speech.answer.push(kind, &piece);
+                speech.chunks.publish(&mut speech.answer).await;
                 if !fits {
                     break Ok(FinishReason::Length);
                 }
             }
-            Some(Ok(Said::Usage(counted))) => usage = Some(counted),
+            Some(Ok(Said::Call(call))) => speech.calls.push(call),
+            Some(Ok(Said::Usage(counted))) => speech.usage = Some(counted),
             Some(Ok(Said::Finished(reason))) => break Ok(reason),
             Some(Err(failure)) => break Err(failure),
             None => break Ok(FinishReason::Stop),
         }
     };
     drop(said);
-    if let Err(failure) = &result {
-        let provider = question.model.provider();
-        metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => failure.class)
-            .increment(1);
-    }
-    let table = chunks.finish(&mut answer).await;
-    Some(Spoken { text: answer.text, reasoning: answer.reasoning, table, usage, result })
+    result.map_err(|failure| {
+        let provider = question.model.provider().to_owned();
+        metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => failure.class).increment(1);
+        speech.reached = failure.reached;
+        Stopped::Failed(failure)
+    })
 }

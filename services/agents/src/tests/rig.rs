@@ -72,7 +72,7 @@ pub(super) async fn embedded(model: &str) -> Rig {
 
 /// Settings with one provider, `test`, at this address.
 pub(super) fn settings(worker: &str, address: &str) -> Settings {
-    let provider = Provider { kind: ProviderKind::OpenAi, base_url: address.into(), api_key: None };
+    let provider = Provider::new(ProviderKind::OpenAi, address);
     Settings {
         worker: worker.into(),
         lease: Duration::from_millis(600),

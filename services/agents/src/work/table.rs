@@ -4,19 +4,19 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use database::{Database, Dialect, Sql, Transaction, sql};
+use events::Sequence;
 use events::ids::Id;
 
-use super::{Key, Task, Work};
+use super::{Key, Kind, Work, key, subject};
 use crate::Result;
 
 /// Rows of one insert; each binds eight values.
 const ROWS: usize = 500;
-
-/// A run, or a turn that is its conversation's first and has no run beside it. What a worker has itself it never takes again:
-/// after an outage its renewal may come later than its next look.
-const MAY_BEGIN: &str = "(worker is null or worker <> $1) and (kind = 'run' or not exists (
-    select 1 from work other where other.conversation = free.conversation
-    and (other.kind = 'run' or other.sequence < free.sequence)))";
+const COLUMNS: &str = "conversation, kind, subject, sequence, cause, correlation, traceparent, tenant";
+/// Work that is there already is called for anew by a later event.
+const CALLED_ANEW: &str = " on conflict (conversation, kind, subject) do update set sequence = excluded.sequence,
+    cause = excluded.cause, correlation = excluded.correlation, traceparent = excluded.traceparent, not_before = 0, attempts = 0
+    where excluded.sequence > work.sequence";
 
 /// The table, as one worker sees it. Cheap to clone.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub(crate) struct WorkTable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) work: Work,
-    /// How often it was taken, this time included.
+    /// How often it was taken without being settled, this time included.
     pub(crate) attempts: u32,
 }
 
@@ -54,6 +54,11 @@ struct KeyRow {
     subject: Uuid,
 }
 
+#[derive(sqlx::FromRow)]
+struct KindRow {
+    kind: String,
+}
+
 impl WorkTable {
     pub(crate) fn new(database: Database, worker: &str, lease: Duration) -> Self {
         Self { database, worker: worker.into(), lease }
@@ -63,78 +68,107 @@ impl WorkTable {
         &self.database
     }
 
-    /// Adds work; what is there already stays as it is.
+    /// Adds work, each key once; what is there already is looked at once more if its event is a later one.
     pub(crate) async fn add(&self, tx: &mut Transaction, work: &[Work]) -> Result<()> {
         for rows in work.chunks(ROWS) {
-            let insert = sql("insert into work (conversation, kind, subject, sequence, cause, correlation, traceparent, tenant) values ")
-                .values(rows, bind)
-                .push(" on conflict do nothing");
+            let insert = sql(format!("insert into work ({COLUMNS}) values ")).values(rows, bind).push(CALLED_ANEW);
             tx.execute(insert).await?;
         }
         Ok(())
     }
 
-    /// Removes work, whoever has it.
-    pub(crate) async fn remove(&self, tx: &mut Transaction, keys: &[Key]) -> Result<()> {
-        for rows in keys.chunks(ROWS) {
-            // The subject alone is unique: an id of a message or of a run.
-            let subjects = rows.iter().map(|(_, task)| task.subject());
-            let conversations = rows.iter().map(|(conversation, _)| conversation.uuid());
-            let delete = sql("delete from work where conversation in ").list(conversations);
-            tx.execute(delete.push(" and subject in ").list(subjects)).await?;
+    /// The kinds, of these, of which there might be something free: a cheap look, so that an idle worker never asks for SQLite's
+    /// one writing connection.
+    pub(crate) async fn free_kinds(&self, kinds: &[Kind]) -> Result<Vec<Kind>> {
+        if kinds.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let look = format!("select distinct kind from work free where {} and kind in ", self.is_free());
+        let look = sql(look).bind(self.worker.clone()).list(kinds.iter().map(|kind| kind.name().to_owned()));
+        let rows: Vec<KindRow> = self.database.fetch_all(look).await?;
+        Ok(kinds.iter().copied().filter(|kind| rows.iter().any(|row| row.kind == kind.name())).collect())
     }
 
-    /// Takes what is free and may begin.
-    pub(crate) async fn take(&self, limit: usize) -> Result<Vec<Lease>> {
-        let clock = self.database.clock();
+    /// Takes what is free of a kind: of the tenant that has the least in hand first, and of each the oldest first.
+    pub(crate) async fn take(&self, kind: Kind, limit: usize) -> Result<Vec<Lease>> {
+        let (clock, free) = (self.database.clock(), self.is_free());
         let lock = match self.database.dialect() {
             Dialect::Postgres => "for update of free skip locked",
             Dialect::Sqlite => "",
         };
         let take = format!(
-            "with taken as (
-                select conversation, kind, subject from work free
-                where expires_at <= {clock} and not_before <= {clock} and {MAY_BEGIN}
-                order by cause limit $2 {lock})
-            update work set worker = $1, expires_at = {clock} + $3, attempts = attempts + 1
-            from taken where work.conversation = taken.conversation and work.kind = taken.kind and work.subject = taken.subject
+            "with busy as (
+                select tenant, count(*) as running from work where kind = $2 and expires_at > {clock} group by tenant),
+            line as (
+                select conversation, subject, coalesce(busy.running, 0)
+                    + row_number() over (partition by free.tenant order by free.cause) as place
+                from work free left join busy on busy.tenant = free.tenant where kind = $2 and {free}),
+            taken as (
+                select free.conversation, free.subject from work free
+                join line on line.conversation = free.conversation and line.subject = free.subject
+                where free.kind = $2 and {free} order by line.place, free.cause limit $3 {lock})
+            update work set worker = $1, expires_at = {clock} + $4, attempts = attempts + 1
+            from taken where work.conversation = taken.conversation and work.kind = $2 and work.subject = taken.subject
             returning work.conversation, work.kind, work.subject, sequence, cause, correlation, traceparent, tenant, attempts"
         );
+        let take = sql(take).bind(self.worker.clone()).bind(kind.name().to_owned());
         let mut tx = self.database.begin().await?;
-        let take = sql(take).bind(self.worker.clone()).bind(limit as i64).bind(self.lease_ms());
-        let rows: Vec<Row> = tx.fetch_all(take).await?;
+        let rows: Vec<Row> = tx.fetch_all(take.bind(limit as i64).bind(self.lease_ms())).await?;
         tx.commit().await?;
         Ok(rows.into_iter().filter_map(Row::lease).collect())
     }
 
-    /// Whether anything might be free: a cheap look, so that an idle worker never asks for SQLite's one writing connection.
-    pub(crate) async fn has_free(&self) -> Result<bool> {
+    /// What a worker has itself it never takes again: after an outage its renewal may come later than its next look. The worker is
+    /// the statement's first parameter.
+    fn is_free(&self) -> String {
         let clock = self.database.clock();
-        let look = sql(format!(
-            "select conversation, kind, subject from work free
-            where expires_at <= {clock} and not_before <= {clock} and {MAY_BEGIN} limit 1"
-        ));
-        Ok(self.database.fetch_optional::<KeyRow>(look.bind(self.worker.clone())).await?.is_some())
+        format!("free.expires_at <= {clock} and free.not_before <= {clock} and (free.worker is null or free.worker <> $1)")
     }
 
-    /// Goes from a turn that began to its first run, which this worker keeps; `false`: the run has already been taken or ended.
-    pub(crate) async fn go_on(&self, turn: Key, run: &Work) -> Result<bool> {
-        let clock = self.database.clock();
+    /// Settles work and adds what follows from it, at once. Of that, what is `mine` stays with this worker, unless it was there
+    /// already; answered is what does.
+    pub(crate) async fn go_on(&self, done: Option<&Work>, next: &[Work], mine: &[Work]) -> Result<Vec<Lease>> {
+        if done.is_none() && next.is_empty() && mine.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut tx = self.database.begin().await?;
-        self.remove(&mut tx, &[turn]).await?;
-        let insert = sql(
-            "insert into work (conversation, kind, subject, sequence, cause, correlation, traceparent, tenant, worker, expires_at, attempts) values (",
-        );
-        let insert = bind(insert, run).push(&format!(
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, {clock} + $10, 1) on conflict (conversation, kind, subject) do update
-            set worker = excluded.worker, expires_at = excluded.expires_at, attempts = work.attempts + 1
-            where work.worker is null"
-        ));
-        let kept = tx.execute(insert.bind(self.worker.clone()).bind(self.lease_ms())).await?;
+        if let Some(done) = done {
+            self.settle(&mut tx, done).await?;
+        }
+        self.add(&mut tx, next).await?;
+        let clock = self.database.clock();
+        let mut kept = Vec::new();
+        for work in mine {
+            let insert = bind(sql(format!("insert into work ({COLUMNS}, worker, expires_at, attempts) values (")), work);
+            let insert = insert.push(&format!(
+                "$1, $2, $3, $4, $5, $6, $7, $8, $9, {clock} + $10, 1) on conflict (conversation, kind, subject) do nothing"
+            ));
+            if tx.execute(insert.bind(self.worker.clone()).bind(self.lease_ms())).await? == 1 {
+                kept.push(Lease { work: work.clone(), attempts: 1 });
+            } else {
+                self.add(&mut tx, std::slice::from_ref(work)).await?;
+            }
+        }
         tx.commit().await?;
-        Ok(kept == 1)
+        Ok(kept)
+    }
+
+    /// It is done. What was called for anew since it was taken is free to be taken again.
+    pub(crate) async fn finish(&self, work: &Work) -> Result<()> {
+        let mut tx = self.database.begin().await?;
+        self.settle(&mut tx, work).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn settle(&self, tx: &mut Transaction, work: &Work) -> Result<()> {
+        let delete = sql("delete from work where conversation in ").list([work.conversation.uuid()]);
+        let delete = delete.push(" and kind in ").list([work.task.kind().name().to_owned()]);
+        let delete = delete.push(" and subject in ").list([subject(work.key())]);
+        let done = tx.execute(delete.push(" and sequence <= ").list([work.sequence as i64])).await?;
+        if done == 0 {
+            tx.execute(self.give(work.key(), Duration::ZERO)).await?;
+        }
+        Ok(())
     }
 
     /// Renews everything that this worker has, in one statement, and answers what that is. What is missing was lost.
@@ -149,24 +183,24 @@ impl WorkTable {
         Ok(rows.into_iter().filter_map(|row| key(row.conversation, &row.kind, row.subject)).collect())
     }
 
-    /// It is done: whoever has it by now has nothing left to do.
-    pub(crate) async fn finish(&self, key: Key) -> Result<()> {
-        let mut tx = self.database.begin().await?;
-        self.remove(&mut tx, &[key]).await?;
-        Ok(tx.commit().await?)
+    /// Gives one piece back, to be taken again after a pause, if this worker still has it. What was called for anew since
+    /// `seen` waits for nothing.
+    pub(crate) async fn give_back(&self, key: Key, seen: Sequence, pause: Duration) -> Result<()> {
+        let given = self.database.execute(self.give(key, pause).push(" and sequence <= ").list([seen as i64])).await?;
+        if given == 0 {
+            self.database.execute(self.give(key, Duration::ZERO)).await?;
+        }
+        Ok(())
     }
 
-    /// Gives one piece back, to be taken again after a pause, if this worker still has it.
-    pub(crate) async fn give_back(&self, (conversation, task): Key, pause: Duration) -> Result<()> {
+    fn give(&self, key: Key, pause: Duration) -> Sql {
         let clock = self.database.clock();
         let give = format!(
             "update work set worker = null, expires_at = 0, not_before = {clock} + $1
             where conversation = $2 and kind = $3 and subject = $4 and worker = $5"
         );
-        let give = sql(give).bind(pause.as_millis() as i64).bind(conversation.uuid());
-        let give = give.bind(task.kind().to_owned()).bind(task.subject()).bind(self.worker.clone());
-        self.database.execute(give).await?;
-        Ok(())
+        let give = sql(give).bind(pause.as_millis() as i64).bind(key.0.uuid());
+        give.bind(key.1.kind().name().to_owned()).bind(subject(key)).bind(self.worker.clone())
     }
 
     /// Gives everything back that this worker has.
@@ -177,7 +211,7 @@ impl WorkTable {
 
     /// Ends all leases, of all workers: for the one process that knows that there is no other.
     pub(crate) async fn free_all(&self) -> Result<u64> {
-        Ok(self.database.execute(sql("update work set worker = null, expires_at = 0, not_before = 0")).await?)
+        Ok(self.database.execute(sql("update work set worker = null, expires_at = 0")).await?)
     }
 
     fn lease_ms(&self) -> i64 {
@@ -187,22 +221,13 @@ impl WorkTable {
 
 fn bind(row: Sql, work: &Work) -> Sql {
     row.bind(work.conversation.uuid())
-        .bind(work.task.kind().to_owned())
-        .bind(work.task.subject())
+        .bind(work.task.kind().name().to_owned())
+        .bind(subject(work.key()))
         .bind(work.sequence as i64)
         .bind(work.cause.uuid())
         .bind(work.correlation.uuid())
         .bind(work.traceparent.clone())
         .bind(work.tenant.clone())
-}
-
-fn key(conversation: Uuid, kind: &str, subject: Uuid) -> Option<Key> {
-    let task = match kind {
-        "turn" => Task::Turn(Id::from_uuid(subject)),
-        "run" => Task::Run(Id::from_uuid(subject)),
-        _ => return None,
-    };
-    Some((Id::from_uuid(conversation), task))
 }
 
 impl Row {

@@ -1,7 +1,7 @@
 //! A turn that has not ended: its steps, and how far each of them is.
 
 use chrono::{DateTime, Utc};
-use events::event::{ModelCallEnded, ModelCallStarted, PlannedRun, Spent, ToolCallRequested};
+use events::event::{Cost, ModelCallEnded, ModelCallStarted, PlannedRun, Spent, ToolCallRequested};
 use events::{CallId, MessageId, PersonId, RunId, Sealed, Sequence, TurnId};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct Turn {
     pub turn: TurnId,
     /// The message that it answers; none where somebody started an agent.
     pub message: Option<MessageId>,
+    /// Sequence of that message, where it waited for this turn.
+    pub asked: Option<Sequence>,
     /// Whose message or wish began it.
     pub person: PersonId,
     /// Sequence of its `TurnStarted`.
@@ -98,6 +100,8 @@ pub struct OpenCall {
     pub attempt: u32,
     /// The model.
     pub model: String,
+    /// The most that it may cost.
+    pub reserved: Option<Cost>,
 }
 
 /// How far a tool call is.
@@ -187,7 +191,7 @@ impl Turn {
         self.steering.retain(|waiting| waiting.sequence > event.context.up_to);
         if let Some(run) = self.run_mut(event.run) {
             run.tools.clear();
-            run.open_call = Some(OpenCall { call: event.call, attempt: event.attempt, model: event.model });
+            run.open_call = Some(OpenCall { call: event.call, attempt: event.attempt, model: event.model, reserved: event.reserved });
         }
     }
 

@@ -14,7 +14,7 @@ use super::fixtures::{
 };
 use crate::conversation::{Conversation, Run, ToolStage};
 use crate::rules::{
-    AddParticipant, Approvers, ArchiveConversation, BeginCall, CallEnd, ClaimRun, Command, DecideTool, EndRun,
+    AddParticipant, Approvers, ArchiveConversation, BeginCall, ClaimRun, Command, DecideTool, EndRun,
     EndTool, ExpireTool, Fate, RemoveParticipant, RenameConversation, RequestTools, SendMessage, StartTool, StopTurn,
     ToolEnd, Verdict, decide,
 };

@@ -1,14 +1,17 @@
 //! Who answers, with which model, and how patiently.
 
+mod providers;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use toml::{Table, Value};
 
 use super::layers::Layers;
-use super::secret::Secret;
 use super::{duration, known};
 use crate::failure::{Failure, Outcome};
+
+pub(crate) use providers::{Breaker, Provider};
 
 /// Everything about agents, models and those who provide them.
 #[derive(Clone, Debug)]
@@ -31,7 +34,9 @@ pub(crate) struct Agents {
     pub(crate) offline_pace: Duration,
     /// `[agents.<name>]`.
     pub(crate) profiles: BTreeMap<String, Profile>,
-    /// `[providers.<name>]`, and `openai`.
+    /// When a server is left alone.
+    pub(crate) breaker: Breaker,
+    /// `[providers.<name>]`, `openai` and `anthropic`.
     pub(crate) providers: BTreeMap<String, Provider>,
     /// `[models] allow`.
     pub(crate) allowed_models: Option<Vec<String>>,
@@ -61,17 +66,6 @@ pub(crate) struct Profile {
     pub(crate) instructions: Option<String>,
 }
 
-/// A server that speaks OpenAI's protocol.
-#[derive(Clone, Debug)]
-pub(crate) struct Provider {
-    /// Where it is.
-    pub(crate) base_url: String,
-    /// The variable that holds its key.
-    pub(crate) key_env: Option<String>,
-    /// The key; some servers want none.
-    pub(crate) key: Option<Secret>,
-}
-
 impl Agents {
     pub(super) fn read(layers: &Layers, environment: &BTreeMap<String, String>) -> Outcome<Self> {
         let timeouts = Timeouts {
@@ -80,17 +74,21 @@ impl Agents {
             idle: layers.read("timeouts.idle", duration::parse)?,
             total: layers.read("timeouts.total", duration::parse)?,
         };
+        let line_limit = layers.read("limits.line", line_limit)?;
+        let breaker = Breaker::read(layers)?;
+        let defaults = providers::Defaults { timeouts, line_limit, breaker };
         Ok(Self {
             model: layers.read("model", |model| Ok(model.to_owned()))?,
             lease: layers.read("lease", lease)?,
             concurrency: layers.read("concurrency", |text| number(text, 1..=100_000))?,
             timeouts,
-            line_limit: layers.read("limits.line", |text| number(text, 1024..=64 << 20))?,
+            line_limit,
             answer_limit: layers.read("limits.answer", |text| number(text, 1024..=512 << 10))?,
             history_limit: layers.read("limits.history", |text| number(text, 1024..=64 << 20))?,
             offline_pace: layers.read("offline.pace", duration::parse)?,
             profiles: profiles(&layers.tables)?,
-            providers: providers(layers, environment)?,
+            breaker,
+            providers: providers::read(layers, environment, &defaults)?,
             allowed_models: allowed_models(&layers.tables)?,
         })
     }
@@ -100,6 +98,10 @@ fn lease(text: &str) -> Result<Duration, String> {
     let lease = duration::parse(text)?;
     let sane = Duration::from_secs(1)..=Duration::from_secs(600);
     if sane.contains(&lease) { Ok(lease) } else { Err("a lease lasts from 1s to 10m".into()) }
+}
+
+fn line_limit(text: &str) -> Result<usize, String> {
+    number(text, 1024..=64 << 20)
 }
 
 fn number(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
@@ -144,31 +146,6 @@ fn profiles(tables: &Table) -> Outcome<BTreeMap<String, Profile>> {
         Ok((name.to_owned(), profile))
     };
     named(tables, "agents")?.into_iter().map(profile).collect()
-}
-
-fn providers(layers: &Layers, environment: &BTreeMap<String, String>) -> Outcome<BTreeMap<String, Provider>> {
-    let mut providers = BTreeMap::new();
-    for (name, table) in named(&layers.tables, "providers")? {
-        let place = format!("providers.{name}");
-        let texts = texts(&place, table, &["kind", "base_url", "key_env"])?;
-        let need = |key: &str| texts.get(key).copied().ok_or_else(|| Failure::usage(format!("{place} needs {key}")));
-        if need("kind")? != "openai" {
-            return Err(Failure::usage(format!("{place}.kind: the kind that is known is openai")));
-        }
-        let base_url = need("base_url")?.to_owned();
-        if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
-            return Err(Failure::usage(format!("{place}.base_url must begin with http:// or https://")));
-        }
-        let key_env = texts.get("key_env").map(|name| (*name).to_owned());
-        let key = key_env.as_ref().and_then(|name| environment.get(name)).filter(|key| !key.is_empty());
-        let key = key.map(|key| Secret::new(key.clone()));
-        providers.insert(name.to_owned(), Provider { base_url, key_env, key });
-    }
-    let base_url = layers.read("openai_base_url", |url| Ok(url.to_owned()))?;
-    let key = layers.get("openai_api_key").map(|key| Secret::new(key.to_owned()));
-    let openai = Provider { base_url, key_env: Some("OPENAI_API_KEY".into()), key };
-    providers.entry("openai".into()).or_insert(openai);
-    Ok(providers)
 }
 
 fn allowed_models(tables: &Table) -> Outcome<Option<Vec<String>>> {

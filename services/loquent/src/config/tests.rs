@@ -115,3 +115,47 @@ fn providers_take_their_key_from_the_variable_they_name() {
     assert_eq!(providers["groq"].key.as_ref().map(Secret::expose), Some("k"));
     assert_eq!(providers["openai"].base_url, "https://api.openai.com/v1");
 }
+
+#[test]
+fn openai_and_anthropic_need_no_kind_and_no_address() {
+    let environment = [("ANTHROPIC_API_KEY", "k"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")];
+    let file = "[providers.openai]\nfallback = [\"anthropic/claude-sonnet-4-5\"]";
+    let providers = config(file, &environment, &[]).expect("settings").agents.providers;
+    assert_eq!(providers["openai"].base_url, "http://127.0.0.1:1/v1");
+    assert_eq!(providers["openai"].fallback, ["anthropic/claude-sonnet-4-5"]);
+    let anthropic = &providers["anthropic"];
+    assert_eq!(
+        (anthropic.kind, anthropic.base_url.as_str()),
+        (::agents::ProviderKind::Anthropic, "https://api.anthropic.com")
+    );
+    assert_eq!(anthropic.key.as_ref().map(Secret::expose), Some("k"));
+}
+
+#[test]
+fn a_provider_has_its_own_patience_where_it_says_so() {
+    let file = "[timeouts]\nidle = \"7s\"\n[providers.slow]\nkind = \"anthropic\"\nbase_url = \"http://slow.example\"\n\
+                max_output_tokens = 100\nline_limit = 2048\ntimeouts = { first_token = \"5m\" }\nbreaker = { failures = 2 }";
+    let agents = config(file, &[("LOQUENT_BREAKER_OPEN", "9s")], &[]).expect("settings").agents;
+    let slow = &agents.providers["slow"];
+    assert_eq!((slow.timeouts.first_token, slow.timeouts.idle), (Duration::from_secs(300), Duration::from_secs(7)));
+    assert_eq!((slow.breaker.failures, slow.breaker.open), (2, Duration::from_secs(9)));
+    assert_eq!((slow.max_output_tokens, slow.line_limit), (100, 2048));
+    assert_eq!(agents.providers["openai"].timeouts.first_token, agents.timeouts.first_token);
+}
+
+#[test]
+fn a_provider_s_unknown_or_malformed_keys_are_refused() {
+    let with = |line: &str| {
+        refusal(&format!("[providers.groq]\nkind = \"openai\"\nbase_url = \"http://x\"\n{line}"), &[], &[])
+    };
+    assert_eq!(with("fallbak = []"), "unknown key providers.groq.fallbak; the nearest is fallback");
+    assert_eq!(
+        with("timeouts = { firsttoken = \"1s\" }"),
+        "unknown key providers.groq.timeouts.firsttoken; the nearest is first_token"
+    );
+    assert_eq!(with("fallback = \"a/b\""), "providers.groq.fallback must be a list of texts");
+    assert!(with("line_limit = 1").starts_with("providers.groq.line_limit is wrong: "));
+    let kind = refusal("[providers.groq]\nkind = \"cohere\"\nbase_url = \"http://x\"", &[], &[]);
+    assert_eq!(kind, "providers.groq.kind: the kinds are openai and anthropic");
+    assert_eq!(refusal("[providers.groq]\nkind = \"openai\"", &[], &[]), "providers.groq needs base_url");
+}

@@ -28,7 +28,7 @@ fn shown(config: &Config, layers: &Layers, setting: &Setting) -> Option<(String,
     let origin = layers.origin(setting.key).unwrap_or("default").to_owned();
     let value = match setting.key {
         "store" => secret::without_password(&config.store.url()),
-        "openai_base_url" => secret::without_password(layers.get(setting.key)?),
+        "openai_base_url" | "anthropic_base_url" => secret::without_password(layers.get(setting.key)?),
         key if setting.secret => layers.get(key).map(|_| HIDDEN.to_owned())?,
         key => layers.get(key)?.to_owned(),
     };

@@ -1,7 +1,7 @@
 //! Lines of an event stream to the data of its events.
 
 /// The data that ends a stream.
-pub(super) const DONE: &str = "[DONE]";
+pub(in crate::model) const DONE: &str = "[DONE]";
 
 /// Puts events together from lines.
 pub(super) struct Events {

@@ -1,0 +1,93 @@
+//! An agent's settings as a prompt uses them, kept by their digest: so a request can be made again after the settings have changed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+use sha2::{Digest, Sha256};
+
+use commands::{AgentProfile, Catalog};
+use database::{Database, sql};
+use events::event::PlanKind;
+use moka::sync::Cache;
+
+use crate::prompt::ToolOffer;
+use crate::tool::Tools;
+use crate::{Result, turn};
+
+/// What an agent's prompts are made of besides the conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) agent: String,
+    pub(crate) instructions: String,
+    pub(crate) temperature: Option<Number>,
+    pub(crate) response_schema: Option<Value>,
+    pub(crate) tools: Vec<ToolOffer>,
+    /// Whom it may ask or plan with: name and description.
+    pub(crate) team: Vec<(String, String)>,
+    /// JSON Schema of its plans, where it makes some.
+    pub(crate) plan_schema: Option<Value>,
+}
+
+impl Profile {
+    /// As the settings are now.
+    pub(crate) fn of(agent: &AgentProfile, catalog: &Catalog, tools: &Tools) -> Self {
+        let offers = agent.tools.iter().filter_map(|name| tools.get(name)).map(|tool| ToolOffer {
+            name: tool.name.clone(),
+            description: tool.description.clone(),
+            parameters: tool.parameters.clone(),
+        });
+        let asks = agent.tools.iter().any(|name| tools.is_an_agent(name));
+        let members: Vec<&AgentProfile> = match (asks, agent.team.is_empty()) {
+            (true, true) => catalog.agents.values().filter(|other| other.name != agent.name).collect(),
+            _ => agent.team.iter().filter_map(|name| catalog.agent(name)).collect(),
+        };
+        Self {
+            agent: agent.name.clone(),
+            instructions: agent.instructions.clone(),
+            temperature: agent.temperature.clone(),
+            response_schema: agent.response_schema.clone(),
+            tools: offers.collect(),
+            team: members.iter().map(|member| (member.name.clone(), member.description.clone())).collect(),
+            plan_schema: (agent.plan == PlanKind::Model && !agent.team.is_empty()).then(|| turn::plan_schema(agent)),
+        }
+    }
+
+    /// SHA-256 of its JSON; the same settings, the same digest.
+    pub(crate) fn digest(&self) -> String {
+        hex::encode(Sha256::digest(serde_json::to_vec(self).unwrap_or_default()))
+    }
+}
+
+/// The settings that were used, by digest. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Profiles {
+    database: Database,
+    kept: Cache<String, ()>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    body: sqlx::types::Json<Profile>,
+}
+
+impl Profiles {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database, kept: Cache::new(1_000) }
+    }
+
+    /// Keeps them, once.
+    pub(crate) async fn keep(&self, digest: &str, profile: &Profile) -> Result<()> {
+        if self.kept.contains_key(digest) {
+            return Ok(());
+        }
+        let insert = sql("insert into agent_profiles (profile, body) values ($1, $2) on conflict (profile) do nothing");
+        self.database.execute(insert.bind(digest.to_owned()).bind(sqlx::types::Json(profile.clone()))).await?;
+        self.kept.insert(digest.to_owned(), ());
+        Ok(())
+    }
+
+    /// Those of a digest, if they were ever used on this store.
+    pub(crate) async fn find(&self, digest: &str) -> Result<Option<Profile>> {
+        let look = sql("select body from agent_profiles where profile = $1").bind(digest.to_owned());
+        Ok(self.database.fetch_optional::<Row>(look).await?.map(|row| row.body.0))
+    }
+}

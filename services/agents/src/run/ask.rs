@@ -1,0 +1,211 @@
+//! From the claim to the last word: one upstream request after another, each durable before it leaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use commands::rules::{BeginCall, CallEnd, ClaimRun, NewCall};
+use commands::{Error as CommandError, Outcome};
+use events::event::CallOutcome;
+use events::{CallId, ChunkTable, FinishReason};
+
+use super::prepare::Question;
+use super::stream::{Speech, Stopped, stream};
+use super::{Job, Left};
+use crate::Result;
+use crate::chunks::Attempt;
+use crate::heard::Listener;
+use crate::model::{Failure, Next};
+use crate::money;
+
+/// A model call that is open: ours.
+pub(super) struct Call {
+    pub(super) id: CallId,
+    pub(super) attempt: u32,
+}
+
+/// How a run's conversation with its model came to an end.
+pub(super) enum Ended {
+    Finished(FinishReason),
+    Failed(Failure),
+    Stopped,
+}
+
+impl Job<'_> {
+    /// Claims the run, or goes on with it, and asks the model until it has answered, wants tools, or has failed.
+    pub(super) async fn answer(&self, mut question: Question, listener: Listener, lost: &CancellationToken) -> Result<Left> {
+        let (attempt, mut call) = match self.begin(&question).await {
+            Ok(begun) => begun,
+            Err(error) => return self.refused("claim", error),
+        };
+        let begun = Instant::now();
+        let _active = Active::begin();
+        let attempt = Arc::new(attempt);
+        let mut speech = Speech::new(self.context, attempt.clone(), listener, question.take_before());
+        let mut attempts = self.context.models.attempts(&question.name);
+        let ended = loop {
+            speech.begin_call();
+            let ended = match stream(self.context, &mut speech, &question, lost).await {
+                Ok(reason) => Ended::Finished(reason),
+                Err(Stopped::Failed(failure)) => Ended::Failed(failure),
+                Err(Stopped::ByPerson) => Ended::Stopped,
+                Err(Stopped::Lost) => return Ok(self.left(&attempt)),
+            };
+            let Ended::Failed(failure) = &ended else { break ended };
+            if speech.has_spoken() {
+                break ended;
+            }
+            let pause = match attempts.after(failure, rand::random()) {
+                Next::Again(pause) => pause,
+                Next::Fallback(model) if question.ask_instead(self, &model) => Duration::ZERO,
+                Next::Fallback(_) | Next::GiveUp => break ended,
+            };
+            let end = self.call_end(&question, &call, &speech, CallOutcome::Failed);
+            tokio::select! {
+                () = lost.cancelled() => return Ok(self.left(&attempt)),
+                () = speech.stopped() => break Ended::Stopped,
+                () = tokio::time::sleep(pause) => {}
+            }
+            call = match self.ask_again(&question, &attempt, &call, end).await {
+                Ok(call) => call,
+                Err(error) => return self.refused("retry", error),
+            };
+        };
+        let outcome = match &ended {
+            Ended::Finished(FinishReason::ToolCalls) if speech.wants_tools() => "tools",
+            Ended::Finished(_) => "completed",
+            Ended::Failed(_) => "failed",
+            Ended::Stopped => "stopped",
+        };
+        let chunks: ChunkTable = speech.finish().await;
+        let left = match ended {
+            Ended::Finished(FinishReason::ToolCalls) if speech.wants_tools() => {
+                self.want_tools(&question, &attempt, &call, speech, chunks.clone()).await?
+            }
+            ended => self.end_answer(&question, &attempt, &call, speech, chunks.clone(), ended).await?,
+        };
+        let outcome = if left == Left::Nothing { outcome } else { "superseded" };
+        let seconds = begun.elapsed().as_secs_f64();
+        metrics::histogram!("loquent_run_seconds", "outcome" => outcome).record(seconds);
+        tracing::info!(
+            conversation = %attempt.conversation, run = %attempt.run, message = %attempt.message, epoch = attempt.epoch,
+            correlation = %attempt.correlation, outcome, chunks = chunks.0.len(), seconds, "a run has come to rest"
+        );
+        Ok(left)
+    }
+
+    fn left(&self, attempt: &Attempt) -> Left {
+        tracing::info!(run = %self.run.run, epoch = attempt.epoch, "left a run to another worker");
+        Left::Again(Duration::ZERO)
+    }
+
+    /// Takes the run, or goes on with it after its tools; the first request's call is open then.
+    async fn begin(&self, question: &Question) -> std::result::Result<(Attempt, Call), CommandError> {
+        let call = Call { id: CallId::generate(), attempt: 1 };
+        let goes_on = self.run.epoch > 0 && self.run.open_call.is_none();
+        let outcome = if goes_on {
+            let (run, epoch, answered) = (self.run.run, self.run.epoch, self.run.answered);
+            let command = BeginCall { run, epoch, before: None, answered, call: question.new_call(&call) };
+            self.context.commands.react(self.work.conversation, command, self.work.cause()).await?
+        } else {
+            self.claim(question, &call).await?
+        };
+        let started = outcome.records.last().ok_or(CommandError::Stale)?;
+        let (started, started_at) = match goes_on {
+            true => (self.run.started, question.started_at.unwrap_or(started.time)),
+            // The claim itself stands just before the call that it begins with.
+            false => (started.sequence - 1, started.time),
+        };
+        let record = outcome.records.last().ok_or(CommandError::Stale)?;
+        let attempt = Attempt {
+            tenant: self.work.tenant.clone(),
+            conversation: self.work.conversation,
+            message: self.run.message,
+            run: self.run.run,
+            turn: self.turn.turn,
+            agent: self.run.agent.clone(),
+            epoch: if goes_on { self.run.epoch } else { self.run.epoch + 1 },
+            key: self.key.clone(),
+            correlation: record.correlationid,
+            cause: record.id,
+            started,
+            started_at,
+        };
+        Ok((attempt, call))
+    }
+
+    async fn claim(&self, question: &Question, call: &Call) -> std::result::Result<Outcome, CommandError> {
+        let epoch = self.run.epoch + 1;
+        let abandoned = match &self.run.open_call {
+            Some(open) => {
+                let said = self.salvage().await.map(|(said, _)| said.bytes()).unwrap_or_default();
+                Some(self.abandoned(open, money::bytes(&question.prompt), said))
+            }
+            None => None,
+        };
+        let claim = ClaimRun { run: self.run.run, epoch, abandoned, call: question.new_call(call) };
+        let outcome = self.context.commands.react(self.work.conversation, claim, self.work.cause()).await?;
+        if epoch > 1 {
+            metrics::counter!("loquent_run_takeovers_total").increment(1);
+            tracing::info!(run = %self.run.run, epoch, "took a run over");
+        }
+        Ok(outcome)
+    }
+
+    /// Ends the request that broke off and begins the next one.
+    async fn ask_again(
+        &self,
+        question: &Question,
+        attempt: &Attempt,
+        last: &Call,
+        before: CallEnd,
+    ) -> std::result::Result<Call, CommandError> {
+        let call = Call { id: CallId::generate(), attempt: last.attempt + 1 };
+        let command = BeginCall {
+            run: self.run.run,
+            epoch: attempt.epoch,
+            before: Some(before),
+            answered: self.run.answered,
+            call: question.new_call(&call),
+        };
+        self.context.commands.react(self.work.conversation, command, self.work.cause()).await?;
+        Ok(call)
+    }
+
+    /// The end of a call of ours.
+    pub(super) fn call_end(&self, question: &Question, call: &Call, speech: &Speech, outcome: CallOutcome) -> CallEnd {
+        let spent = match speech.reached() {
+            true => {
+                let (asked, said) = (money::bytes(&question.prompt), speech.said_now().bytes());
+                self.context.money.spent(&question.name, speech.usage(), asked, said)
+            }
+            false => self.context.money.nothing(),
+        };
+        CallEnd { call: call.id, outcome, spent, cached: false }
+    }
+}
+
+impl Question {
+    fn new_call(&self, call: &Call) -> NewCall {
+        let (model, context) = (self.name.clone(), self.context.clone());
+        NewCall { call: call.id, attempt: call.attempt, model, context, reserved: self.reserved.clone() }
+    }
+}
+
+/// Counts a run as active as long as it lives.
+struct Active;
+
+impl Active {
+    fn begin() -> Self {
+        metrics::gauge!("loquent_runs_active").increment(1);
+        Self
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        metrics::gauge!("loquent_runs_active").decrement(1);
+    }
+}
