@@ -1,19 +1,27 @@
 //! A conversation's events to its rows: pure, the same for the live projector and for a rebuild.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod messages;
+mod table;
+mod touched;
+mod turns;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
 use events::event::{
-    AgentStarted, ConversationStarted, MessageCompleted, MessageFailed, MessageSent, TurnPlanned, TurnStarted,
+    AgentsConfigured, Approval, ConversationStarted, MessageSent, OverlapPolicy, Spent, ToolCallApproved,
+    ToolCallCompleted, ToolCallFailed, ToolCallRejected, ToolCallStarted, ToolCallUncertain,
 };
 use events::{
-    Actor, ConversationEvent, ConversationId, Decoded, MessageId, PersonId, Record, RunId, Sealed, Sequence, TurnId,
-    Usage,
+    Actor, CallId, ConversationEvent, ConversationId, Decoded, MessageId, PersonId, Record, RunId, Sequence, TurnId,
 };
 use uuid::Uuid;
 
-use crate::rows::{Author, ConversationRow, MessageRow, MessageStatus, Role, RunRow, RunStatus, TurnRow};
+pub(crate) use table::Table;
+pub(crate) use touched::Touched;
+
+use crate::rows::{ConversationRow, MessageRow, RunRow, RunStatus, ToolCallRow, TurnRow};
 use crate::{Error, Result};
 
 /// An event on its way into rows.
@@ -62,76 +70,7 @@ pub(crate) struct RowSet {
     pub(crate) messages: Table<MessageId, MessageRow>,
     pub(crate) turns: Table<TurnId, TurnRow>,
     pub(crate) runs: Table<RunId, RunRow>,
-}
-
-/// Rows by id. A row counts as changed as soon as it is touched.
-#[derive(Debug)]
-pub(crate) struct Table<K, R> {
-    rows: BTreeMap<K, R>,
-    changed: BTreeSet<K>,
-}
-
-impl<K: Copy + Ord, R> Table<K, R> {
-    fn new() -> Self {
-        Self { rows: BTreeMap::new(), changed: BTreeSet::new() }
-    }
-
-    /// A row as the database has it.
-    pub(crate) fn load(&mut self, key: K, row: R) {
-        self.rows.insert(key, row);
-    }
-
-    pub(crate) fn changed(&self) -> impl Iterator<Item = &R> {
-        self.changed.iter().filter_map(|key| self.rows.get(key))
-    }
-
-    fn put(&mut self, key: K, row: R) {
-        self.rows.insert(key, row);
-        self.changed.insert(key);
-    }
-
-    /// A row that is not there is left out: its own event could not be read, and what followed it has nowhere to go.
-    fn change(&mut self, key: K, change: impl FnOnce(&mut R)) {
-        if let Some(row) = self.rows.get_mut(&key) {
-            change(row);
-            self.changed.insert(key);
-        }
-    }
-}
-
-/// The rows that an event changes and that it does not make itself.
-#[derive(Debug, Default)]
-pub(crate) struct Touched {
-    pub(crate) messages: BTreeSet<MessageId>,
-    pub(crate) turns: BTreeSet<TurnId>,
-    pub(crate) runs: BTreeSet<RunId>,
-}
-
-impl Touched {
-    pub(crate) fn add(&mut self, entry: &Entry) {
-        use ConversationEvent as E;
-        let Entry::Event(_, Decoded::Known(event)) = entry else { return };
-        match event {
-            E::AgentStarted(event) => {
-                self.runs.insert(event.run);
-                self.messages.insert(event.message);
-            }
-            E::AgentCompleted(event) => drop(self.runs.insert(event.run)),
-            E::AgentFailed(event) => drop(self.runs.insert(event.run)),
-            E::MessageCompleted(event) => drop(self.messages.insert(event.message)),
-            E::MessageFailed(event) => drop(self.messages.insert(event.message)),
-            E::TurnCompleted(event) => drop(self.turns.insert(event.turn)),
-            E::TurnFailed(event) => drop(self.turns.insert(event.turn)),
-            E::ConversationStarted(_)
-            | E::ConversationRenamed(_)
-            | E::ConversationArchived(_)
-            | E::ParticipantAdded(_)
-            | E::ParticipantRemoved(_)
-            | E::MessageSent(_)
-            | E::TurnStarted(_)
-            | E::TurnPlanned(_) => {}
-        }
-    }
+    pub(crate) tool_calls: Table<CallId, ToolCallRow>,
 }
 
 impl RowSet {
@@ -150,6 +89,7 @@ impl RowSet {
             messages: Table::new(),
             turns: Table::new(),
             runs: Table::new(),
+            tool_calls: Table::new(),
         }
     }
 
@@ -185,27 +125,42 @@ impl RowSet {
         Ok(true)
     }
 
-    fn evolve(&mut self, record: &Record, event: &ConversationEvent) {
+    fn evolve(&mut self, record: &Record, known: &ConversationEvent) {
         use ConversationEvent as E;
         let time = record.time;
-        match event {
+        match known {
             E::ConversationStarted(event) => self.started(record, event),
             E::ConversationRenamed(event) => self.change(|row| row.title = Some(event.title.clone())),
             E::ConversationArchived(_) => self.change(|row| row.archived_at = Some(time)),
             E::ParticipantAdded(event) => drop(self.participants.insert(event.person, Some(record.sequence))),
             E::ParticipantRemoved(event) => drop(self.participants.insert(event.person, None)),
-            E::MessageSent(event) => self.messages.put(event.message, sent(record, event)),
-            E::MessageCompleted(event) => self.messages.change(event.message, |row| completed(row, record, event)),
-            E::MessageFailed(event) => self.messages.change(event.message, |row| failed(row, record, event)),
-            E::TurnStarted(event) => self.turns.put(event.turn, turn(record, event)),
+            E::AgentsConfigured(event) => self.configured(event),
+            E::MessageSent(event) => self.sent(record, event),
+            E::MessageCompleted(event) => {
+                self.messages.change(event.message, |row| messages::completed(row, record, event));
+            }
+            E::MessageFailed(event) => self.messages.change(event.message, |row| messages::failed(row, record, event)),
+            E::MessageStopped(event) => {
+                self.messages.change(event.message, |row| messages::stopped(row, record, event));
+                self.end_run(event.run, record, RunStatus::Stopped, None);
+            }
+            E::TurnStarted(event) => self.turn_started(record, event),
             E::TurnPlanned(event) => self.planned(record, event),
             E::TurnCompleted(event) => self.end_turn(event.turn, record, RunStatus::Completed, None),
             E::TurnFailed(event) => self.end_turn(event.turn, record, RunStatus::Failed, Some(&event.reason)),
+            E::TurnStopped(event) => self.turn_stopped(record, event),
             E::AgentStarted(event) => self.claimed(record, event),
-            E::AgentCompleted(event) => self.end_run(event.run, record, RunStatus::Completed, None, event.usage),
-            E::AgentFailed(event) => {
-                self.end_run(event.run, record, RunStatus::Failed, Some(&event.error), event.usage);
-            }
+            E::AgentCompleted(event) => self.end_run(event.run, record, RunStatus::Completed, None),
+            E::AgentFailed(event) => self.end_run(event.run, record, RunStatus::Failed, Some(&event.error)),
+            E::ModelCallEnded(event) => self.call_ended(event),
+            E::ToolCallRequested(event) => self.tool_requested(record, event),
+            E::ToolCallApproved(ToolCallApproved { call, .. })
+            | E::ToolCallRejected(ToolCallRejected { call, .. })
+            | E::ToolCallStarted(ToolCallStarted { call, .. })
+            | E::ToolCallCompleted(ToolCallCompleted { call, .. })
+            | E::ToolCallFailed(ToolCallFailed { call, .. })
+            | E::ToolCallUncertain(ToolCallUncertain { call, .. }) => self.tool_changed(*call, record, known),
+            E::StopRequested(_) | E::ModelCallStarted(_) => {}
         }
     }
 
@@ -225,71 +180,20 @@ impl RowSet {
         self.participants.insert(event.starter, Some(record.sequence));
     }
 
-    /// Runs and the messages that they will write are there from now on, so that nobody has to guess what is to come.
-    fn planned(&mut self, record: &Record, event: &TurnPlanned) {
-        for (position, planned) in (0..).zip(&event.runs) {
-            let run = RunRow {
-                id: planned.run,
-                conversation: record.subject,
-                turn: event.turn,
-                position,
-                message: planned.message,
-                agent: planned.agent.clone(),
-                model: planned.model.clone(),
-                epoch: 0,
-                status: RunStatus::Running,
-                error: None,
-                usage: None,
-                started_at: record.time,
-                ended_at: None,
-            };
-            let message = MessageRow {
-                position,
-                role: Role::Assistant,
-                author: Author::Agent(planned.agent.clone()),
-                status: MessageStatus::Streaming,
-                run: Some(planned.run),
-                ..message(planned.message, record)
-            };
-            self.runs.put(run.id, run);
-            self.messages.put(message.id, message);
+    fn configured(&mut self, event: &AgentsConfigured) {
+        self.change(|row| {
+            row.agents.clone_from(&event.agents);
+            row.overlap = event.overlap;
+            row.approval = event.approval;
+        });
+    }
+
+    /// Its turn is there at once, unless a running one is to read it: then only if that one does not.
+    fn sent(&mut self, record: &Record, event: &MessageSent) {
+        self.messages.put(event.message, MessageRow::sent(record, event));
+        if let (Some(turn), None) = (event.turn, event.steers) {
+            self.turns.put(turn, TurnRow::queued(record, turn, event));
         }
-    }
-
-    fn claimed(&mut self, record: &Record, event: &AgentStarted) {
-        self.runs.change(event.run, |row| {
-            row.epoch = event.epoch;
-            row.model = Some(event.model.clone());
-            row.started_at = record.time;
-        });
-        self.messages.change(event.message, |row| {
-            row.epoch = event.epoch;
-            row.started = record.sequence;
-        });
-    }
-
-    fn end_run(
-        &mut self,
-        run: RunId,
-        record: &Record,
-        status: RunStatus,
-        error: Option<&Sealed>,
-        usage: Option<Usage>,
-    ) {
-        self.runs.change(run, |row| {
-            row.status = status;
-            row.error = error.cloned();
-            row.usage = usage;
-            row.ended_at = Some(record.time);
-        });
-    }
-
-    fn end_turn(&mut self, turn: TurnId, record: &Record, status: RunStatus, reason: Option<&Sealed>) {
-        self.turns.change(turn, |row| {
-            row.status = status;
-            row.reason = reason.cloned();
-            row.ended_at = Some(record.time);
-        });
     }
 }
 
@@ -311,79 +215,13 @@ fn beginning(id: ConversationId, entry: &Entry) -> ConversationRow {
         starter,
         participants: Vec::new(),
         agents: Vec::new(),
+        overlap: OverlapPolicy::default(),
+        approval: Approval::default(),
         created_at: time,
         updated_at: time,
         archived_at: None,
         sequence: 0,
-    }
-}
-
-/// A message of which nothing is known but where and when it came.
-fn message(id: MessageId, record: &Record) -> MessageRow {
-    MessageRow {
-        id,
-        conversation: record.subject,
-        sequence: record.sequence,
-        position: 0,
-        role: Role::User,
-        author: Author::Person(PersonId::from_uuid(Uuid::nil())),
-        text: None,
-        status: MessageStatus::Completed,
-        message_type: None,
-        metadata: None,
-        run: None,
-        epoch: 0,
-        started: 0,
-        created_at: record.time,
-        completed_at: None,
-        finish_reason: None,
-        reason: None,
-        usage: None,
-    }
-}
-
-fn sent(record: &Record, event: &MessageSent) -> MessageRow {
-    MessageRow {
-        author: Author::Person(event.author),
-        text: Some(event.text.clone()),
-        message_type: event.message_type.clone(),
-        metadata: event.metadata.clone(),
-        completed_at: Some(record.time),
-        ..message(event.message, record)
-    }
-}
-
-fn completed(row: &mut MessageRow, record: &Record, event: &MessageCompleted) {
-    row.status = MessageStatus::Completed;
-    row.text = Some(event.text.clone());
-    row.epoch = event.epoch;
-    row.started = event.started;
-    row.completed_at = Some(record.time);
-    row.finish_reason = Some(event.finish_reason);
-    row.usage = event.usage;
-}
-
-fn failed(row: &mut MessageRow, record: &Record, event: &MessageFailed) {
-    row.status = MessageStatus::Failed;
-    row.text = Some(event.text.clone());
-    row.epoch = event.epoch;
-    row.started = event.started;
-    row.completed_at = Some(record.time);
-    row.reason = Some(event.reason.clone());
-    row.usage = event.usage;
-}
-
-fn turn(record: &Record, event: &TurnStarted) -> TurnRow {
-    TurnRow {
-        id: event.turn,
-        conversation: record.subject,
-        sequence: record.sequence,
-        message: event.message,
-        person: event.person,
-        status: RunStatus::Running,
-        reason: None,
-        started_at: record.time,
-        ended_at: None,
+        spent: Spent::default(),
     }
 }
 

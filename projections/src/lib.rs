@@ -1,6 +1,6 @@
 //! From the log to tables, and the questions asked of them.
 //!
-//! Four tables are one row set per conversation: conversations (with their participants), messages, turns and runs. One pure
+//! Five tables are one row set per conversation: conversations (with their participants), messages, turns, runs and tool calls. One pure
 //! function folds a conversation's events into its rows; the live projector ([`run()`]) and the [`rebuild()`] from the store
 //! both use it, so that both give the same rows. Sealed values are stored as they came: nothing here can open them. Nothing
 //! here decides anything either: whoever needs the truth of this moment asks the store.
@@ -19,10 +19,12 @@ mod testing;
 
 pub use error::{Error, Result};
 pub use page::{Page, PageOf};
-pub use read_model::ReadModel;
+pub use read_model::{ReadModel, Whose};
 pub use rebuild::{Progress, Rebuilt, rebuild};
-pub use rows::{Author, ConversationRow, MessageRow, MessageStatus, Role, RunRow, RunStatus, TurnRow};
+pub use rows::{
+    Author, ConversationRow, MessageRow, MessageStatus, Role, RunRow, RunStatus, ToolCallRow, ToolCallStatus, TurnRow,
+};
 pub use run::run;
 
 /// The tables that can be rebuilt; they are one row set, so naming one of them rebuilds all.
-pub const NAMES: [&str; 4] = ["conversations", "messages", "turns", "runs"];
+pub const NAMES: [&str; 5] = ["conversations", "messages", "turns", "runs", "tool_calls"];

@@ -61,6 +61,10 @@ pub(crate) struct ByPlace(pub(crate) i64, pub(crate) i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BySequence(pub(crate) i64);
 
+/// Of a tool call among those that wait: ids are in the order of their making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ByCall(pub(crate) Uuid);
+
 impl Key for ByConversation {
     const COLUMNS: &'static [&'static str] = &["conversation"];
 
@@ -98,6 +102,20 @@ impl Key for BySequence {
     }
     fn parse(text: &str) -> Option<Self> {
         text.strip_prefix('t')?.parse().ok().map(Self)
+    }
+    fn bind(&self, sql: Sql) -> Sql {
+        sql.list([self.0])
+    }
+}
+
+impl Key for ByCall {
+    const COLUMNS: &'static [&'static str] = &["call"];
+
+    fn text(&self) -> String {
+        format!("a{}", self.0.simple())
+    }
+    fn parse(text: &str) -> Option<Self> {
+        text.strip_prefix('a')?.parse().ok().map(Self)
     }
     fn bind(&self, sql: Sql) -> Sql {
         sql.list([self.0])

@@ -2,7 +2,10 @@
 
 mod conversations;
 mod messages;
+mod tool_calls;
 mod turns;
+
+pub use tool_calls::Whose;
 
 use std::time::Duration;
 

@@ -231,7 +231,7 @@ async fn remove_strangers(
 
 /// Removes rows of conversations that have no row themselves.
 async fn remove_leftovers(database: &Database) -> Result<()> {
-    for table in ["participants", "messages", "turns", "runs"] {
+    for table in tables::PARTS {
         let text = format!(
             "delete from {table} where not exists (select 1 from conversations \
              where conversations.conversation = {table}.conversation)"

@@ -1,7 +1,13 @@
 //! What the tables hold, typed. Sealed values stand as their events carried them.
 
 use chrono::{DateTime, Utc};
-use events::{ConversationId, FinishReason, MessageId, PersonId, RunId, Sealed, Sequence, TurnId, Usage};
+use events::event::{Approval, OverlapPolicy, PlanKind, Spent};
+use events::{CallId, ConversationId, FinishReason, MessageId, PersonId, RunId, Sealed, Sequence, TurnId};
+
+mod made;
+mod tool_call;
+
+pub use tool_call::{ToolCallRow, ToolCallStatus};
 
 /// A conversation as it stands after the event `sequence`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +26,10 @@ pub struct ConversationRow {
     pub participants: Vec<PersonId>,
     /// Names of the agents that answer.
     pub agents: Vec<String>,
+    /// What becomes of a message that comes while a turn runs.
+    pub overlap: OverlapPolicy,
+    /// The least that every tool needs here.
+    pub approval: Approval,
     /// When it began.
     pub created_at: DateTime<Utc>,
     /// Time of its last event.
@@ -28,6 +38,8 @@ pub struct ConversationRow {
     pub archived_at: Option<DateTime<Utc>>,
     /// Its last event.
     pub sequence: Sequence,
+    /// What all model calls in it took.
+    pub spent: Spent,
 }
 
 /// Whose words a message holds.
@@ -57,17 +69,33 @@ pub enum MessageStatus {
     Completed,
     /// It broke off for good.
     Failed,
+    /// A person stopped it.
+    Stopped,
 }
 
 /// How far a run or a turn is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RunStatus {
+    /// A turn whose message waits for turns before it, a run that waits for runs before it.
+    Queued,
     /// It goes on, or waits for a worker.
     Running,
+    /// It goes on when a person has decided about a tool call.
+    Waiting,
     /// It ended well.
     Completed,
     /// It ended badly.
     Failed,
+    /// A person stopped it.
+    Stopped,
+}
+
+impl RunStatus {
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Running | Self::Waiting)
+    }
 }
 
 /// A message, sent or being written. Its order in the conversation is (`sequence`, `position`).
@@ -107,8 +135,10 @@ pub struct MessageRow {
     pub finish_reason: Option<FinishReason>,
     /// Field `reason` of the message: why it broke off.
     pub reason: Option<Sealed>,
-    /// Tokens, where the provider counted them.
-    pub usage: Option<Usage>,
+    /// What the model calls of its run took; nothing before it ended.
+    pub spent: Spent,
+    /// The first answer to the same question, where this is a later one.
+    pub regenerates: Option<MessageId>,
 }
 
 /// All that answers one message. Turns of a conversation are in the order of `sequence`.
@@ -118,7 +148,7 @@ pub struct TurnRow {
     pub id: TurnId,
     /// Where it stands.
     pub conversation: ConversationId,
-    /// Sequence of its `TurnStarted`.
+    /// Sequence of the `MessageSent` that put it into the queue, else of its `TurnStarted`.
     pub sequence: Sequence,
     /// The message that it answers.
     pub message: Option<MessageId>,
@@ -128,10 +158,24 @@ pub struct TurnRow {
     pub status: RunStatus,
     /// Field `reason` of the turn: why it failed.
     pub reason: Option<Sealed>,
-    /// When it began.
+    /// When it began; before that, when it was put into the queue.
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Who made its last plan.
+    pub plan_kind: Option<PlanKind>,
+    /// Field `reason` of the turn: why that plan.
+    pub plan_reason: Option<Sealed>,
+    /// Another plan follows.
+    pub more: bool,
+    /// The message of the last step that its plans name.
+    pub answer: Option<MessageId>,
+    /// The first answer to the same question, where this turn gives another one.
+    pub regenerates: Option<MessageId>,
+    /// Later prompts hold nothing of it.
+    pub rolled_back: bool,
+    /// What all its model calls took.
+    pub spent: Spent,
 }
 
 /// One agent's part in a turn.
@@ -143,7 +187,7 @@ pub struct RunRow {
     pub conversation: ConversationId,
     /// Its turn.
     pub turn: TurnId,
-    /// Its place in the turn's plan, from 0.
+    /// Its place in the turn's plans, from 0.
     pub position: u32,
     /// The message that it writes.
     pub message: MessageId,
@@ -157,8 +201,12 @@ pub struct RunRow {
     pub status: RunStatus,
     /// Field `error` of the run.
     pub error: Option<Sealed>,
-    /// Tokens, where the provider counted them.
-    pub usage: Option<Usage>,
+    /// What all its model calls took.
+    pub spent: Spent,
+    /// Runs of the turn that have to end first.
+    pub waits_for: Vec<RunId>,
+    /// The tool call by which another agent asked for it.
+    pub asked_by: Option<CallId>,
     /// When its last attempt began; before the first, when it was planned.
     pub started_at: DateTime<Utc>,
     /// When it ended.

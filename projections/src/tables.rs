@@ -1,20 +1,27 @@
 //! The rows as the database keeps them: reading them back, writing many at once, locking conversations.
 
+mod load;
 mod lock;
 mod read;
 mod stored;
+mod words;
 mod write;
 
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+pub(crate) use load::load_touched;
 pub(crate) use lock::lock;
-pub(crate) use read::{conversations, load_touched, participants, sequences};
+pub(crate) use read::{conversations, participants, sequences};
 pub(crate) use stored::{
-    CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN, position, signed,
+    CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredToolCall, StoredTurn, TOOL_CALL,
+    TURN, position, signed,
 };
 pub(crate) use write::{delete, save};
+
+/// The tables whose rows are parts of a conversation's row set, beside its own row.
+pub(crate) const PARTS: [&str; 5] = ["participants", "messages", "turns", "runs", "tool_calls"];
 
 /// Ids in one `in` list, or rows of one lock, at most.
 const LIST: usize = 1024;

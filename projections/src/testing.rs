@@ -8,8 +8,15 @@ use events::record::Envelope;
 use events::*;
 use uuid::Uuid;
 
-use crate::tables::{CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN};
-use crate::{MessageRow, RunRow, TurnRow};
+use crate::tables::{
+    CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredToolCall, StoredTurn, TOOL_CALL, TURN,
+};
+use crate::{MessageRow, RunRow, ToolCallRow, TurnRow};
+
+mod random;
+mod teams;
+
+pub(crate) use teams::cost;
 
 /// A conversation as it is being written.
 pub(crate) struct Story {
@@ -19,8 +26,8 @@ pub(crate) struct Story {
     pub(crate) records: Vec<Record>,
 }
 
-/// The ids of one answered message.
-#[derive(Clone, Copy, Debug)]
+/// The ids of one run, its turn and its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
     pub(crate) answer: MessageId,
     pub(crate) turn: TurnId,
@@ -33,6 +40,27 @@ pub(crate) fn sealed(text: &str) -> Sealed {
 
 pub(crate) fn time(sequence: Sequence) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1_000_000 * i64::try_from(sequence).unwrap() + 7)
+}
+
+pub(crate) fn spent() -> Spent {
+    let usage = Usage { input_tokens: 1, output_tokens: 2, reasoning_tokens: 3, cached_tokens: 4 };
+    Spent { usage: Some(usage), ..Spent::default() }
+}
+
+pub(crate) fn planned_run() -> PlannedRun {
+    PlannedRun {
+        run: RunId::generate(),
+        message: MessageId::generate(),
+        agent: "assistant".into(),
+        model: None,
+        instructions: None,
+        after: Vec::new(),
+        asked_by: None,
+    }
+}
+
+pub(crate) fn plan(turn: TurnId, runs: Vec<PlannedRun>) -> TurnPlanned {
+    TurnPlanned { turn, kind: PlanKind::Fixed, runs, more: false, reason: sealed("because") }
 }
 
 impl Story {
@@ -77,38 +105,41 @@ impl Story {
         sequence
     }
 
+    /// A message that nobody answers.
     pub(crate) fn say(&mut self, text: &str) -> MessageId {
+        self.send(text, None, None)
+    }
+
+    pub(crate) fn send(&mut self, text: &str, turn: Option<TurnId>, steers: Option<TurnId>) -> MessageId {
         let message = MessageId::generate();
         self.tell(MessageSent {
             message,
             author: self.person,
             text: sealed(text),
             text_bytes: 4,
-            awaits_turn: true,
+            turn,
+            steers,
             message_type: None,
             metadata: Some(sealed("{}")),
+            response_schema: None,
         });
         message
     }
 
     pub(crate) fn plan(&mut self, question: MessageId) -> Answered {
-        let ids = Answered { answer: MessageId::generate(), turn: TurnId::generate(), run: RunId::generate() };
-        self.tell(TurnStarted { turn: ids.turn, message: Some(question), person: self.person });
-        let run = PlannedRun {
-            run: ids.run,
-            message: ids.answer,
-            agent: "assistant".into(),
-            model: None,
-            instructions: None,
-        };
-        self.tell(TurnPlanned { turn: ids.turn, runs: vec![run], reason: sealed("because") });
+        self.plan_in(TurnId::generate(), question)
+    }
+
+    pub(crate) fn plan_in(&mut self, turn: TurnId, question: MessageId) -> Answered {
+        let run = planned_run();
+        let ids = Answered { answer: run.message, turn, run: run.run };
+        self.tell(TurnStarted { turn, message: Some(question), person: self.person, regenerates: None });
+        self.tell(plan(turn, vec![run]));
         ids
     }
 
     pub(crate) fn claim(&mut self, ids: Answered, epoch: u32) -> Sequence {
-        let up_to = self.records.len() as u64;
-        let context = ContextReference { conversation: self.id, up_to, renderer: 1, digest: "00".into() };
-        let (run, turn, message) = (ids.run, ids.turn, ids.answer);
+        let (run, turn, message, context) = (ids.run, ids.turn, ids.answer, self.context());
         self.tell(AgentStarted {
             run,
             turn,
@@ -120,8 +151,23 @@ impl Story {
         })
     }
 
+    fn context(&self) -> ContextReference {
+        let up_to = self.records.len() as u64;
+        ContextReference { conversation: self.id, up_to, profile: "p".into(), renderer: 1, digest: "00".into() }
+    }
+
+    /// The run's model call ends so; all that it took.
+    pub(crate) fn call_ends(&mut self, ids: Answered, outcome: CallOutcome, spent: Spent) {
+        self.tell(ModelCallEnded { call: CallId::generate(), run: ids.run, outcome, spent, cached: false, said: None });
+    }
+
     pub(crate) fn complete(&mut self, ids: Answered, epoch: u32, started: Sequence) {
-        let usage = Some(Usage { input_tokens: 1, output_tokens: 2, reasoning_tokens: 3, cached_tokens: 4 });
+        self.call_ends(ids, CallOutcome::Completed, spent());
+        self.complete_run(ids, epoch, started, spent());
+        self.tell(TurnCompleted { turn: ids.turn });
+    }
+
+    pub(crate) fn complete_run(&mut self, ids: Answered, epoch: u32, started: Sequence, spent: Spent) {
         self.tell(MessageCompleted {
             message: ids.answer,
             run: ids.run,
@@ -129,15 +175,20 @@ impl Story {
             started,
             text: sealed("answer"),
             reasoning: None,
+            calls: None,
             chunks: sealed("chunks"),
             finish_reason: FinishReason::ContentFilter,
-            usage,
+            spent: spent.clone(),
         });
-        self.tell(AgentCompleted { run: ids.run, usage });
-        self.tell(TurnCompleted { turn: ids.turn });
+        self.tell(AgentCompleted { run: ids.run, spent });
     }
 
     pub(crate) fn fail(&mut self, ids: Answered, epoch: u32, started: Sequence) {
+        self.fail_run(ids, epoch, started);
+        self.tell(TurnFailed { turn: ids.turn, reason: sealed("cut") });
+    }
+
+    pub(crate) fn fail_run(&mut self, ids: Answered, epoch: u32, started: Sequence) {
         self.tell(MessageFailed {
             message: ids.answer,
             run: ids.run,
@@ -145,15 +196,15 @@ impl Story {
             started,
             text: sealed("ans"),
             reasoning: None,
+            calls: None,
             chunks: sealed("chunks"),
             reason: sealed("cut"),
-            usage: None,
+            spent: Spent::default(),
         });
-        self.tell(AgentFailed { run: ids.run, error: sealed("cut"), usage: None });
-        self.tell(TurnFailed { turn: ids.turn, reason: sealed("cut") });
+        self.tell(AgentFailed { run: ids.run, error: sealed("cut"), spent: Spent::default() });
     }
 
-    /// Asks and gets an answer: seven events.
+    /// Asks and gets an answer: eight events.
     pub(crate) fn ask(&mut self) -> Answered {
         let question = self.say("text");
         let ids = self.plan(question);
@@ -179,6 +230,7 @@ impl Story {
         let open = story.plan(question);
         story.claim(open, 1);
         story.tell_data("dev.loquent.future.thing.v1", serde_json::json!({ "a": 1 }));
+        story.act();
         story.tell(ConversationArchived {});
         story
     }
@@ -216,5 +268,8 @@ pub(crate) async fn dump(database: &Database) -> Vec<String> {
     all.extend(table(database, MESSAGE, "messages", |row: StoredMessage| MessageRow::try_from(row).unwrap()).await);
     all.extend(table(database, TURN, "turns", |row: StoredTurn| TurnRow::try_from(row).unwrap()).await);
     all.extend(table(database, RUN, "runs", |row: StoredRun| RunRow::try_from(row).unwrap()).await);
+    let tool_calls =
+        table(database, TOOL_CALL, "tool_calls", |row: StoredToolCall| ToolCallRow::try_from(row).unwrap());
+    all.extend(tool_calls.await);
     all
 }

@@ -1,10 +1,11 @@
 use events::event::*;
 
 use super::*;
-use crate::testing::{Story, sealed, time};
+use crate::rows::{Author, MessageStatus, Role};
+use crate::testing::{Story, plan, planned_run, sealed, time};
 
 /// The rows after all events of a story.
-fn fold(story: &Story) -> RowSet {
+pub(super) fn fold(story: &Story) -> RowSet {
     let mut rows = RowSet::new(story.id);
     for record in &story.records {
         assert!(rows.apply(&Entry::of(Arc::new(record.clone()))).unwrap());
@@ -70,16 +71,9 @@ fn a_planned_run_waits_with_its_message_for_a_worker() {
 fn the_messages_of_one_plan_stand_in_its_order() {
     let mut story = Story::new();
     let turn = TurnId::generate();
-    story.tell(TurnStarted { turn, message: None, person: story.person });
-    let planned = |agent: &str| PlannedRun {
-        run: RunId::generate(),
-        message: MessageId::generate(),
-        agent: agent.into(),
-        model: Some("offline".into()),
-        instructions: None,
-    };
-    let runs = vec![planned("first"), planned("second")];
-    story.tell(TurnPlanned { turn, runs: runs.clone(), reason: sealed("because") });
+    story.tell(TurnStarted { turn, message: None, person: story.person, regenerates: None });
+    let runs = vec![planned_run(), planned_run()];
+    story.tell(plan(turn, runs.clone()));
     let rows = fold(&story);
     let place = |index: usize| {
         let row = &rows.messages.rows[&runs[index].message];
@@ -111,12 +105,12 @@ fn an_answer_that_is_whole_ends_message_run_and_turn() {
     assert_eq!((message.status, message.text.clone()), (MessageStatus::Completed, Some(sealed("answer"))));
     assert_eq!(
         (message.completed_at, message.finish_reason),
-        (Some(time(6)), Some(events::FinishReason::ContentFilter))
+        (Some(time(7)), Some(events::FinishReason::ContentFilter))
     );
-    assert!(message.usage.is_some() && run.usage == message.usage);
+    assert!(message.spent.usage.is_some() && run.spent == message.spent);
     assert_eq!(
         (run.status, run.ended_at, turn.status, turn.ended_at),
-        (RunStatus::Completed, Some(time(7)), RunStatus::Completed, Some(time(8)))
+        (RunStatus::Completed, Some(time(8)), RunStatus::Completed, Some(time(9)))
     );
 }
 

@@ -2,7 +2,6 @@ use std::collections::HashMap;
 
 use database::sql;
 use events::{ConversationId, MessageId, PersonId};
-use uuid::Uuid;
 
 use super::{ReadModel, visible};
 use crate::page::{ByPlace, Found, Window, cursor};
@@ -56,13 +55,27 @@ impl ReadModel {
         Ok(PageOf { rows, has_next: found.has_next, has_previous: found.has_previous, total: found.total })
     }
 
-    /// Where a message stands, whoever asks: access is for the caller to check.
+    /// All answers to the questions that these messages answer, by the first answer to each, oldest first. Answers of turns that
+    /// were rolled back count no more.
     ///
     /// # Errors
     /// The database.
-    pub async fn conversation_of_message(&self, id: MessageId) -> Result<Option<ConversationId>> {
-        let query = sql("select conversation from messages where message = $1").bind(id.uuid());
-        let row: Option<(Uuid,)> = self.database.fetch_optional(query).await?;
-        Ok(row.map(|(conversation,)| ConversationId::from_uuid(conversation)))
+    pub async fn answers(&self, first: &[MessageId]) -> Result<HashMap<MessageId, Vec<MessageRow>>> {
+        let mut answers: HashMap<MessageId, Vec<MessageRow>> = HashMap::new();
+        for ids in lists(first.iter().map(|id| id.uuid())) {
+            let select = sql(format!("select {MESSAGE} from messages where (message in "))
+                .list(ids.iter().copied())
+                .push(" or regenerates in ")
+                .list(ids)
+                .push(
+                    ") and not exists (select 1 from runs join turns on turns.turn = runs.turn \
+                     where runs.run = messages.run and turns.rolled_back) order by sequence, position",
+                );
+            for stored in self.database.fetch_all::<StoredMessage>(select).await? {
+                let row = MessageRow::try_from(stored)?;
+                answers.entry(row.first_answer()).or_default().push(row);
+            }
+        }
+        Ok(answers)
     }
 }

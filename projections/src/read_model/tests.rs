@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use database::testing::{TestDatabase, databases};
 use events::event::{ParticipantAdded, ParticipantRemoved};
-use events::{MessageId, RunId, TurnId};
+use events::{MessageId, PersonId, RunId, TurnId};
 
 use super::*;
 use crate::apply::apply;
@@ -162,8 +162,6 @@ async fn many_rows_are_asked_for_at_once() {
         let runs: Vec<RunId> = asked.iter().map(|ids| ids.run).collect();
         assert_eq!(model.runs_by_id(tenant, person, &runs).await.unwrap().len(), 3);
         assert_eq!(model.conversations_by_id(tenant, person, &[story.id, story.id]).await.unwrap().len(), 1);
-        assert_eq!(model.conversation_of_message(messages[0]).await.unwrap(), Some(story.id));
-        assert_eq!(model.conversation_of_message(messages[3]).await.unwrap(), None);
         assert_eq!(model.turn(tenant, person, TurnId::generate()).await.unwrap(), None);
     }
 }
@@ -197,5 +195,81 @@ async fn waiting_ends_when_the_rows_are_there_or_when_the_time_is_up() {
         assert!(waited.unwrap());
         assert!(!model.wait_for(story.id, last + 1, Duration::from_millis(30)).await.unwrap());
         assert!(model.wait_for(ConversationId::generate(), 0, Duration::ZERO).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn who_may_decide_sees_the_tool_calls_that_wait_oldest_first() {
+    for test in databases().await {
+        let (person, guest) = (PersonId::generate(), PersonId::generate());
+        let mut stories = [Story::begin(person, "default"), Story::begin(person, "default")];
+        let mut waiting = Vec::new();
+        for round in 0..4 {
+            let story = &mut stories[round % 2];
+            let question = story.say("hello");
+            let ids = story.plan(question);
+            story.claim(ids, 1);
+            waiting.push(story.want(ids, true));
+            let (ended, free) = (story.want(ids, true), story.want(ids, false));
+            story.reject(ended, events::event::RejectionCause::Person);
+            story.use_tool(free);
+        }
+        stories[0].tell(ParticipantAdded { person: guest });
+        write(&test, &[&stories[0], &stories[1], &Story::eventful()]).await;
+        let model = ReadModel::new(test.database.clone());
+        let listed = async |tenant: &str, person, whose, page: &Page| {
+            let found = model.pending_approvals(tenant, person, whose, page).await.unwrap();
+            (found.rows.iter().map(|(_, row)| row.id).collect::<Vec<_>>(), found.total)
+        };
+        let all = Page::default();
+        assert_eq!(listed("default", person, Whose::Everyones, &all).await, (waiting.clone(), 4));
+        assert_eq!(listed("default", person, Whose::Own, &all).await, (waiting.clone(), 4));
+        assert_eq!(listed("default", guest, Whose::Everyones, &all).await, (vec![waiting[0], waiting[2]], 2));
+        assert_eq!(listed("default", guest, Whose::Own, &all).await, (vec![], 0));
+        assert_eq!(listed("other", person, Whose::Everyones, &all).await, (vec![], 0));
+        let first = model.pending_approvals("default", person, Whose::Everyones, &Page { first: Some(1), ..all }).await;
+        let after = cursors(&first.unwrap()).pop();
+        let rest = Page { after, ..Page::default() };
+        assert_eq!(listed("default", person, Whose::Everyones, &rest).await, (waiting[1..].to_vec(), 4));
+    }
+}
+
+#[tokio::test]
+async fn tool_calls_are_found_by_id_and_by_run_for_who_may_see_them() {
+    for test in databases().await {
+        let mut story = Story::new();
+        let question = story.say("hello");
+        let ids = story.plan(question);
+        let calls = [story.want(ids, true), story.want(ids, false)];
+        write(&test, &[&story]).await;
+        let model = ReadModel::new(test.database.clone());
+        let found = model.tool_call("default", story.person, calls[0]).await.unwrap().unwrap();
+        assert_eq!((found.id, found.run, found.conversation), (calls[0], ids.run, story.id));
+        assert_eq!(model.tool_call("default", PersonId::generate(), calls[0]).await.unwrap(), None);
+        assert_eq!(model.tool_call("other", story.person, calls[0]).await.unwrap(), None);
+        let of_run = model.tool_calls_of_runs(&[ids.run, RunId::generate()]).await.unwrap();
+        assert_eq!(of_run.len(), 1);
+        assert_eq!(of_run[&ids.run].iter().map(|row| row.id).collect::<Vec<_>>(), calls);
+    }
+}
+
+#[tokio::test]
+async fn answers_to_one_question_stand_together_without_those_that_were_rolled_back() {
+    for test in databases().await {
+        let mut story = Story::new();
+        let question = story.say("hello");
+        let first = story.plan(question);
+        let started = story.claim(first, 1);
+        story.complete(first, 1, started);
+        let second = story.regenerate(question, first.answer);
+        let third = story.regenerate(question, second.answer);
+        let alone = story.ask();
+        story.stop_turn(third.turn, true);
+        write(&test, &[&story]).await;
+        let model = ReadModel::new(test.database.clone());
+        let answers = model.answers(&[first.answer, alone.answer]).await.unwrap();
+        let of = |ids: crate::testing::Answered| answers[&ids.answer].iter().map(|row| row.id).collect::<Vec<_>>();
+        assert_eq!(of(first), [first.answer, second.answer]);
+        assert_eq!(of(alone), [alone.answer]);
     }
 }

@@ -5,10 +5,9 @@ use events::{ConversationId, PersonId, Sequence};
 use uuid::Uuid;
 
 use super::lists;
-use super::stored::{CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredTurn, TURN};
+use super::stored::{CONVERSATION, StoredConversation};
 use crate::Result;
-use crate::fold::{RowSet, Touched};
-use crate::rows::{ConversationRow, MessageRow, RunRow, TurnRow};
+use crate::rows::ConversationRow;
 
 /// The conversations' own rows, without participants; those that have none are missing.
 pub(crate) async fn conversations(tx: &mut Transaction, ids: &[ConversationId]) -> Result<Vec<ConversationRow>> {
@@ -33,42 +32,6 @@ pub(crate) async fn sequences(tx: &mut Transaction, ids: &[ConversationId]) -> R
         all.extend(rows.into_iter().map(typed));
     }
     Ok(all)
-}
-
-/// Puts the rows that events change into their row sets.
-pub(crate) async fn load_touched(
-    tx: &mut Transaction,
-    touched: &Touched,
-    sets: &mut HashMap<ConversationId, RowSet>,
-) -> Result<()> {
-    for ids in lists(touched.messages.iter().map(|id| id.uuid())) {
-        let select = sql(format!("select {MESSAGE} from messages where message in ")).list(ids);
-        for stored in tx.fetch_all::<StoredMessage>(select).await? {
-            let row = MessageRow::try_from(stored)?;
-            if let Some(set) = sets.get_mut(&row.conversation) {
-                set.messages.load(row.id, row);
-            }
-        }
-    }
-    for ids in lists(touched.turns.iter().map(|id| id.uuid())) {
-        let select = sql(format!("select {TURN} from turns where turn in ")).list(ids);
-        for stored in tx.fetch_all::<StoredTurn>(select).await? {
-            let row = TurnRow::try_from(stored)?;
-            if let Some(set) = sets.get_mut(&row.conversation) {
-                set.turns.load(row.id, row);
-            }
-        }
-    }
-    for ids in lists(touched.runs.iter().map(|id| id.uuid())) {
-        let select = sql(format!("select {RUN} from runs where run in ")).list(ids);
-        for stored in tx.fetch_all::<StoredRun>(select).await? {
-            let row = RunRow::try_from(stored)?;
-            if let Some(set) = sets.get_mut(&row.conversation) {
-                set.runs.load(row.id, row);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Who takes part in each of these conversations, in the order of joining.

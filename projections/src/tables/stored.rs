@@ -1,20 +1,27 @@
 use chrono::{DateTime, Utc};
-use events::{ConversationId, FinishReason, MessageId, PersonId, RunId, Sealed, Sequence, TurnId, Usage};
+use events::event::Spent;
+use events::{CallId, ConversationId, MessageId, PersonId, RunId, Sealed, Sequence, TurnId};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::rows::{Author, ConversationRow, MessageRow, MessageStatus, Role, RunRow, RunStatus, TurnRow};
+use super::words::{approval_of, finish_reason_of, overlap_of, plan_kind_of};
+use crate::rows::{
+    Author, ConversationRow, MessageRow, MessageStatus, Role, RunRow, RunStatus, ToolCallRow, ToolCallStatus, TurnRow,
+};
 use crate::{Error, Result};
 
 /// The columns, in the order in which rows are written.
-pub(crate) const CONVERSATION: &str = "conversation, tenant, title, metadata, starter, agents, created_at, updated_at, \
-                                       archived_at, sequence";
+pub(crate) const CONVERSATION: &str = "conversation, tenant, title, metadata, starter, agents, overlap, approval, \
+                                       created_at, updated_at, archived_at, sequence, spent";
 pub(crate) const MESSAGE: &str = "message, conversation, sequence, position, role, person, agent, text, status, \
                                   message_type, metadata, run, epoch, started, created_at, completed_at, finish_reason, \
-                                  reason, usage";
-pub(crate) const TURN: &str = "turn, conversation, sequence, message, person, status, reason, started_at, ended_at";
-pub(crate) const RUN: &str = "run, conversation, turn, position, message, agent, model, epoch, status, error, usage, \
-                              started_at, ended_at";
+                                  reason, spent, regenerates";
+pub(crate) const TURN: &str = "turn, conversation, sequence, message, person, status, reason, started_at, ended_at, \
+                               plan_kind, plan_reason, more, answer, regenerates, rolled_back, spent";
+pub(crate) const RUN: &str = "run, conversation, turn, position, message, agent, model, epoch, status, error, spent, \
+                              waits_for, asked_by, started_at, ended_at";
+pub(crate) const TOOL_CALL: &str = "call, conversation, turn, run, sequence, tool, arguments, edited, status, epoch, \
+                                    decided_by, reason, result, error, cached, requested_at, expires_at, ended_at";
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct StoredConversation {
@@ -24,10 +31,13 @@ pub(crate) struct StoredConversation {
     metadata: Option<Json<Sealed>>,
     starter: Uuid,
     agents: Json<Vec<String>>,
+    overlap: String,
+    approval: String,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
     sequence: i64,
+    spent: Json<Spent>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -50,7 +60,8 @@ pub(crate) struct StoredMessage {
     completed_at: Option<DateTime<Utc>>,
     finish_reason: Option<String>,
     reason: Option<Json<Sealed>>,
-    usage: Option<Json<Usage>>,
+    spent: Json<Spent>,
+    regenerates: Option<Uuid>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -64,6 +75,13 @@ pub(crate) struct StoredTurn {
     reason: Option<Json<Sealed>>,
     started_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
+    plan_kind: Option<String>,
+    plan_reason: Option<Json<Sealed>>,
+    more: bool,
+    answer: Option<Uuid>,
+    regenerates: Option<Uuid>,
+    rolled_back: bool,
+    spent: Json<Spent>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -78,8 +96,32 @@ pub(crate) struct StoredRun {
     epoch: i64,
     status: String,
     error: Option<Json<Sealed>>,
-    usage: Option<Json<Usage>>,
+    spent: Json<Spent>,
+    waits_for: Json<Vec<RunId>>,
+    asked_by: Option<Uuid>,
     started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+#[derive(sqlx::FromRow)]
+pub(crate) struct StoredToolCall {
+    call: Uuid,
+    conversation: Uuid,
+    turn: Uuid,
+    run: Uuid,
+    sequence: i64,
+    tool: String,
+    arguments: Json<Sealed>,
+    edited: Option<Json<Sealed>>,
+    status: String,
+    epoch: i64,
+    decided_by: Option<Uuid>,
+    reason: Option<Json<Sealed>>,
+    result: Option<Json<Sealed>>,
+    error: Option<Json<Sealed>>,
+    cached: bool,
+    requested_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
 }
 
@@ -89,6 +131,7 @@ impl StoredConversation {
     }
 
     pub(crate) fn row(self, participants: Vec<PersonId>) -> Result<ConversationRow> {
+        const TABLE: &str = "conversations";
         Ok(ConversationRow {
             id: self.id(),
             tenant: self.tenant,
@@ -97,10 +140,13 @@ impl StoredConversation {
             starter: PersonId::from_uuid(self.starter),
             participants,
             agents: self.agents.0,
+            overlap: overlap_of(&self.overlap).ok_or_else(|| damaged(TABLE, "overlap"))?,
+            approval: approval_of(&self.approval).ok_or_else(|| damaged(TABLE, "approval"))?,
             created_at: self.created_at,
             updated_at: self.updated_at,
             archived_at: self.archived_at,
-            sequence: number(self.sequence, "conversations", "sequence")?,
+            sequence: number(self.sequence, TABLE, "sequence")?,
+            spent: self.spent.0,
         })
     }
 }
@@ -131,9 +177,10 @@ impl TryFrom<StoredMessage> for MessageRow {
             started: number(stored.started, TABLE, "started")?,
             created_at: stored.created_at,
             completed_at: stored.completed_at,
-            finish_reason: finish_reason(stored.finish_reason.as_deref())?,
+            finish_reason: known(stored.finish_reason, finish_reason_of, TABLE, "finish_reason")?,
             reason: open(stored.reason),
-            usage: open(stored.usage),
+            spent: stored.spent.0,
+            regenerates: stored.regenerates.map(MessageId::from_uuid),
         })
     }
 }
@@ -153,6 +200,13 @@ impl TryFrom<StoredTurn> for TurnRow {
             reason: open(stored.reason),
             started_at: stored.started_at,
             ended_at: stored.ended_at,
+            plan_kind: known(stored.plan_kind, plan_kind_of, TABLE, "plan_kind")?,
+            plan_reason: open(stored.plan_reason),
+            more: stored.more,
+            answer: stored.answer.map(MessageId::from_uuid),
+            regenerates: stored.regenerates.map(MessageId::from_uuid),
+            rolled_back: stored.rolled_back,
+            spent: stored.spent.0,
         })
     }
 }
@@ -173,48 +227,51 @@ impl TryFrom<StoredRun> for RunRow {
             epoch: number(stored.epoch, TABLE, "epoch")?,
             status: RunStatus::of_word(&stored.status).ok_or_else(|| damaged(TABLE, "status"))?,
             error: open(stored.error),
-            usage: open(stored.usage),
+            spent: stored.spent.0,
+            waits_for: stored.waits_for.0,
+            asked_by: stored.asked_by.map(CallId::from_uuid),
             started_at: stored.started_at,
             ended_at: stored.ended_at,
         })
     }
 }
 
-macro_rules! words {
-    ($($kind:ident { $($variant:ident $word:literal),* })*) => {$(
-        impl $kind {
-            /// The word that the tables hold for it.
-            pub(crate) fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
+impl TryFrom<StoredToolCall> for ToolCallRow {
+    type Error = Error;
 
-            fn of_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-    )*};
-}
-
-words! {
-    Role { User "user", Assistant "assistant" }
-    MessageStatus { Streaming "streaming", Completed "completed", Failed "failed" }
-    RunStatus { Running "running", Completed "completed", Failed "failed" }
-}
-
-pub(crate) fn finish_word(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
+    fn try_from(stored: StoredToolCall) -> Result<Self> {
+        const TABLE: &str = "tool_calls";
+        Ok(Self {
+            id: CallId::from_uuid(stored.call),
+            conversation: ConversationId::from_uuid(stored.conversation),
+            turn: TurnId::from_uuid(stored.turn),
+            run: RunId::from_uuid(stored.run),
+            sequence: number(stored.sequence, TABLE, "sequence")?,
+            tool: stored.tool,
+            arguments: stored.arguments.0,
+            edited: open(stored.edited),
+            status: ToolCallStatus::of_word(&stored.status).ok_or_else(|| damaged(TABLE, "status"))?,
+            epoch: number(stored.epoch, TABLE, "epoch")?,
+            decided_by: stored.decided_by.map(PersonId::from_uuid),
+            reason: open(stored.reason),
+            result: open(stored.result),
+            error: open(stored.error),
+            cached: stored.cached,
+            requested_at: stored.requested_at,
+            expires_at: stored.expires_at,
+            ended_at: stored.ended_at,
+        })
     }
 }
 
-fn finish_reason(word: Option<&str>) -> Result<Option<FinishReason>> {
-    use FinishReason::{ContentFilter, Length, Stop, ToolCalls};
-    let Some(word) = word else { return Ok(None) };
-    let known = [Stop, Length, ToolCalls, ContentFilter].into_iter().find(|reason| finish_word(*reason) == word);
-    known.map(Some).ok_or_else(|| damaged("messages", "finish_reason"))
+/// A word that a column may lack.
+fn known<T>(
+    word: Option<String>,
+    of_word: fn(&str) -> Option<T>,
+    table: &'static str,
+    column: &'static str,
+) -> Result<Option<T>> {
+    word.map(|word| of_word(&word).ok_or_else(|| damaged(table, column))).transpose()
 }
 
 fn open<T>(json: Option<Json<T>>) -> Option<T> {

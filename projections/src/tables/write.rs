@@ -1,12 +1,13 @@
 use database::{Sql, Transaction, sql};
-use events::{ConversationId, PersonId, Sealed, Sequence, Usage};
+use events::{ConversationId, PersonId, Sealed, Sequence};
 use sqlx::types::Json;
 
-use super::stored::{CONVERSATION, MESSAGE, RUN, TURN, finish_word, position, signed};
-use super::{LIST, lists, piece};
+use super::stored::{CONVERSATION, MESSAGE, RUN, TOOL_CALL, TURN, position, signed};
+use super::words::{approval_word, finish_word, overlap_word, plan_word};
+use super::{LIST, PARTS, lists, piece};
 use crate::Result;
 use crate::fold::RowSet;
-use crate::rows::{Author, ConversationRow, MessageRow, RunRow, TurnRow};
+use crate::rows::{Author, ConversationRow, MessageRow, RunRow, ToolCallRow, TurnRow};
 
 /// Rows in one statement at most.
 const ROWS: usize = 128;
@@ -21,13 +22,15 @@ pub(crate) async fn save(tx: &mut Transaction, sets: &[&RowSet]) -> Result<()> {
     let turns: Vec<_> = sets.iter().flat_map(|set| set.turns.changed()).collect();
     upsert(tx, "turns", "turn", TURN, &turns, bind_turn).await?;
     let runs: Vec<_> = sets.iter().flat_map(|set| set.runs.changed()).collect();
-    upsert(tx, "runs", "run", RUN, &runs, bind_run).await
+    upsert(tx, "runs", "run", RUN, &runs, bind_run).await?;
+    let tool_calls: Vec<_> = sets.iter().flat_map(|set| set.tool_calls.changed()).collect();
+    upsert(tx, "tool_calls", "call", TOOL_CALL, &tool_calls, bind_tool_call).await
 }
 
 /// Deletes all rows of these conversations but the conversations' own.
 pub(crate) async fn delete(tx: &mut Transaction, ids: &[ConversationId]) -> Result<()> {
     for ids in lists(ids.iter().map(ConversationId::uuid)) {
-        for table in ["participants", "messages", "turns", "runs"] {
+        for table in PARTS {
             let delete = sql(format!("delete from {table} where conversation in "));
             tx.execute(delete.list(ids.iter().copied())).await?;
         }
@@ -92,10 +95,13 @@ fn bind_conversation(sql: Sql, row: &ConversationRow) -> Sql {
         .bind(sealed(row.metadata.as_ref()))
         .bind(row.starter.uuid())
         .bind(Json(row.agents.clone()))
+        .bind(overlap_word(row.overlap).to_owned())
+        .bind(approval_word(row.approval).to_owned())
         .bind(row.created_at)
         .bind(row.updated_at)
         .bind(row.archived_at)
         .bind(signed(row.sequence))
+        .bind(Json(row.spent.clone()))
 }
 
 fn bind_participant(sql: Sql, (conversation, person, since): &(ConversationId, PersonId, Sequence)) -> Sql {
@@ -125,7 +131,8 @@ fn bind_message(sql: Sql, row: &MessageRow) -> Sql {
         .bind(row.completed_at)
         .bind(row.finish_reason.map(|reason| finish_word(reason).to_owned()))
         .bind(sealed(row.reason.as_ref()))
-        .bind(usage(row.usage))
+        .bind(Json(row.spent.clone()))
+        .bind(row.regenerates.map(|message| message.uuid()))
 }
 
 fn bind_turn(sql: Sql, row: &TurnRow) -> Sql {
@@ -138,6 +145,13 @@ fn bind_turn(sql: Sql, row: &TurnRow) -> Sql {
         .bind(sealed(row.reason.as_ref()))
         .bind(row.started_at)
         .bind(row.ended_at)
+        .bind(row.plan_kind.map(|kind| plan_word(kind).to_owned()))
+        .bind(sealed(row.plan_reason.as_ref()))
+        .bind(row.more)
+        .bind(row.answer.map(|message| message.uuid()))
+        .bind(row.regenerates.map(|message| message.uuid()))
+        .bind(row.rolled_back)
+        .bind(Json(row.spent.clone()))
 }
 
 fn bind_run(sql: Sql, row: &RunRow) -> Sql {
@@ -151,15 +165,34 @@ fn bind_run(sql: Sql, row: &RunRow) -> Sql {
         .bind(i64::from(row.epoch))
         .bind(row.status.word().to_owned())
         .bind(sealed(row.error.as_ref()))
-        .bind(usage(row.usage))
+        .bind(Json(row.spent.clone()))
+        .bind(Json(row.waits_for.clone()))
+        .bind(row.asked_by.map(|call| call.uuid()))
         .bind(row.started_at)
+        .bind(row.ended_at)
+}
+
+fn bind_tool_call(sql: Sql, row: &ToolCallRow) -> Sql {
+    sql.bind(row.id.uuid())
+        .bind(row.conversation.uuid())
+        .bind(row.turn.uuid())
+        .bind(row.run.uuid())
+        .bind(signed(row.sequence))
+        .bind(row.tool.clone())
+        .bind(Json(row.arguments.clone()))
+        .bind(sealed(row.edited.as_ref()))
+        .bind(row.status.word().to_owned())
+        .bind(i64::from(row.epoch))
+        .bind(row.decided_by.map(|person| person.uuid()))
+        .bind(sealed(row.reason.as_ref()))
+        .bind(sealed(row.result.as_ref()))
+        .bind(sealed(row.error.as_ref()))
+        .bind(row.cached)
+        .bind(row.requested_at)
+        .bind(row.expires_at)
         .bind(row.ended_at)
 }
 
 fn sealed(value: Option<&Sealed>) -> Option<Json<Sealed>> {
     value.cloned().map(Json)
-}
-
-fn usage(value: Option<Usage>) -> Option<Json<Usage>> {
-    value.map(Json)
 }

@@ -15,6 +15,8 @@ const OWN_ISSUER: &str = "loquent";
 const DEFAULT_TENANT: &str = "default";
 const LEEWAY_SECONDS: u64 = 60;
 const NAME_LIMIT: usize = 255;
+/// The role of who administers a tenant.
+const ADMIN: &str = "admin";
 /// The shortest secret that is taken, in bytes.
 pub const SECRET_BYTES: usize = 32;
 
@@ -55,6 +57,14 @@ pub struct Principal {
     pub name: Option<String>,
     /// When the token ends; live connections end with it.
     pub expires_at: DateTime<Utc>,
+}
+
+impl Principal {
+    /// Whether they administer their tenant.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.roles.iter().any(|role| role == ADMIN)
+    }
 }
 
 /// Tells a believed token from a false one.

@@ -52,6 +52,8 @@ impl Gateway {
             keyring: deps.keyring,
             read_model: deps.read_model,
             live: live.clone(),
+            currency: settings.currency.into(),
+            check_arguments: settings.check_arguments,
         };
         let schema = graphql::schema(services, settings.introspection);
         let (store, log) = (deps.store, deps.log);

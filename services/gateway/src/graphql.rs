@@ -1,12 +1,13 @@
 //! The GraphQL schema. Names here are a promise to clients: fields may be added, nothing renamed, removed or made stricter.
 //!
 //! * `query`, `mutation`, `subscription`: the roots
-//! * `conversation`, `message`, `turn`, `run`, `agent`: what they answer with; `node`, `connection`: Relay's ways to it
-//! * `inputs`, `payload`, `decided`: a mutation's two ends
+//! * `conversation`, `message`, `turn`, `run`, `tool_call`, `agent`: what they answer with; `node`, `connection`: Relay's ways to it
+//! * `inputs`, `payload`, `decided`, `stopping`, `approval`: a mutation's two ends
 //! * `updates`: what a subscription delivers
-//! * `scalars`, `enums`, `texts`: what all of these share
+//! * `scalars`, `enums`, `spent`, `plan`, `texts`: what all of these share
 
 mod agent;
+mod approval;
 mod connection;
 mod conversation;
 mod decided;
@@ -17,14 +18,19 @@ mod mutation;
 mod node;
 mod order;
 mod payload;
+mod plan;
 mod query;
 mod run;
 mod scalars;
+mod spent;
+mod stopping;
 mod subscription;
 mod texts;
+mod tool_call;
 mod turn;
 mod updates;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, ID, SDLExportOptions, SchemaBuilder};
@@ -33,7 +39,7 @@ use events::{ConversationId, Sequence};
 use keyring::Keyring;
 use projections::ReadModel;
 
-use crate::Error;
+use crate::{ArgumentCheck, Error};
 use crate::auth::Principal;
 use crate::error::Refusal;
 use crate::live::Live;
@@ -63,6 +69,8 @@ pub(crate) struct Services {
     pub(crate) keyring: Keyring,
     pub(crate) read_model: ReadModel,
     pub(crate) live: Live,
+    pub(crate) currency: Arc<str>,
+    pub(crate) check_arguments: ArgumentCheck,
 }
 
 pub(crate) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

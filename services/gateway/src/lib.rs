@@ -4,6 +4,7 @@
 //! is decided here: no business rule, no event. Only this crate knows HTTP.
 
 pub mod auth;
+mod awaited;
 mod error;
 mod gateway;
 mod graphql;
@@ -16,7 +17,7 @@ mod settings;
 pub use error::Error;
 pub use gateway::Gateway;
 pub use graphql::sdl;
-pub use settings::{Deps, Settings};
+pub use settings::{ArgumentCheck, Deps, Settings};
 
 /// What this crate's functions answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -33,20 +33,18 @@ use futures::Stream;
 use futures::stream::BoxStream;
 use keyring::Keyring;
 use projections::{Author, MessageRow, ReadModel};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use self::fill::{merge_at, turn_before};
 use self::hub::Hub;
 use self::start::open_at;
 use self::watch::Watch;
 use crate::auth::Principal;
+use crate::awaited::awaited;
 use crate::{Deps, Error, Result};
 
 pub use opening::{Change, Update};
 
-/// How long the read model may take to know a message.
-const ACQUAINTANCE: Duration = Duration::from_secs(2);
-const GLANCE: Duration = Duration::from_millis(25);
 /// How long the chunks of an open message are waited for; the events don't wait longer.
 const CHUNKS: Duration = Duration::from_secs(3);
 
@@ -159,18 +157,14 @@ impl Live {
         loaded.filter(visible).ok_or(Error::NotFound("conversation"))
     }
 
-    /// A message's row, waited for while it may be on its way into the read model.
-    async fn message(&self, viewer: &Principal, message: MessageId) -> Result<MessageRow> {
-        let deadline = Instant::now() + ACQUAINTANCE;
-        loop {
-            if let Some(row) = self.0.read_model.message(&viewer.tenant, viewer.person, message).await? {
-                return Ok(row);
-            }
-            if Instant::now() >= deadline {
-                return Err(Error::NotFound("message"));
-            }
-            sleep(GLANCE).await;
-        }
+    /// A message's row, for whoever may see it; waited for while it may be on its way into the read model.
+    ///
+    /// # Errors
+    /// Not found; the database.
+    pub(crate) async fn message(&self, viewer: &Principal, message: MessageId) -> Result<MessageRow> {
+        let model = &self.0.read_model;
+        let row = awaited(async || model.message(&viewer.tenant, viewer.person, message).await).await?;
+        row.ok_or(Error::NotFound("message"))
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Agent {
     description: String,
     /// What it asks, unless a run asks for another: `offline` or `<provider>/<model>`.
     model: String,
+    /// Names of the tools that it may use.
+    tools: Vec<String>,
 }
 
 impl Agent {
@@ -46,6 +48,7 @@ impl Agent {
             name: name.to_owned(),
             description: profile.map(|profile| profile.description.clone()).unwrap_or_default(),
             model: profile.map(|profile| profile.model.clone()).unwrap_or_default(),
+            tools: profile.map(|profile| profile.tools.clone()).unwrap_or_default(),
         }
     }
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use commands::Outcome;
 use events::Sequence;
+use events::event::Spent;
 use projections::{ConversationRow, Page};
 
 use super::agent::Agent;
 use super::connection::{Listed, connection, cost};
+use super::enums::{OverlapPolicy, ToolApproval};
 use super::message::{Message, Shown};
 use super::scalars::{Cursor, Time, int};
+use super::spent::{Cost, Usage};
 use super::texts::{Names, open};
 use super::turn::{Runs, Turn};
 use super::{Answer, caller, id, services, settle};
@@ -42,10 +45,13 @@ impl Conversation {
             starter: loaded.state.starter,
             participants: loaded.state.participants.clone(),
             agents: loaded.state.agents.clone(),
+            overlap: loaded.state.overlap,
+            approval: loaded.state.approval,
             created_at: loaded.started_at,
             updated_at: loaded.updated_at,
             archived_at: loaded.archived_at,
             sequence: loaded.sequence,
+            spent: Spent::default(),
         };
         Self { row: Arc::new(row), settled: loaded.sequence }
     }
@@ -54,17 +60,22 @@ impl Conversation {
         &self.row
     }
 
-    /// The lists below a payload's conversation are asked of the read model, which knows who may see them by then.
-    async fn settled(&self, context: &Context<'_>) -> Answer<()> {
+    /// What a command does not know of a payload's conversation is asked of the read model, which knows who may see it by then;
+    /// `None` where it came from there.
+    async fn settled(&self, context: &Context<'_>) -> Answer<Option<ConversationRow>> {
         let (services, caller) = (services(context)?, caller(context)?);
         if self.settled == 0 {
-            return Ok(());
+            return Ok(None);
         }
         settle(services, self.row.id, self.settled).await?;
         match services.read_model.conversation(&caller.tenant, caller.person, self.row.id).await? {
-            Some(_) => Ok(()),
+            Some(row) => Ok(Some(row)),
             None => Err(Error::NotFound("conversation").into()),
         }
+    }
+
+    async fn spent(&self, context: &Context<'_>) -> Answer<Spent> {
+        Ok(self.settled(context).await?.map_or_else(|| self.row.spent.clone(), |row| row.spent))
     }
 }
 
@@ -117,6 +128,26 @@ impl Conversation {
     async fn agents(&self, context: &Context<'_>) -> Answer<Vec<Agent>> {
         let catalog = services(context)?.commands.catalog();
         Ok(self.row.agents.iter().map(|name| Agent::named(catalog, name)).collect())
+    }
+
+    /// What becomes of a message that is sent while a turn runs or waits.
+    async fn overlap_policy(&self) -> OverlapPolicy {
+        self.row.overlap.into()
+    }
+
+    /// The least that every tool needs here; settings and agents may ask for more.
+    async fn tool_approval(&self) -> ToolApproval {
+        self.row.approval.into()
+    }
+
+    /// Tokens of all model calls so far, also of those that failed.
+    async fn usage(&self, context: &Context<'_>) -> Answer<Usage> {
+        Ok(Usage::sum(&self.spent(context).await?))
+    }
+
+    /// What all model calls cost so far.
+    async fn cost(&self, context: &Context<'_>) -> Answer<Cost> {
+        Ok(Cost::sum(&self.spent(context).await?, &services(context)?.currency))
     }
 
     /// Oldest first; 100 at most a page, 50 where nothing is said.

@@ -1,8 +1,7 @@
-//! The enums that several types share, and the usage of a model.
+//! The enums that several types share.
 
-use async_graphql::{Enum, SimpleObject};
-
-use super::scalars::int;
+use async_graphql::Enum;
+use events::event;
 
 /// Whose message it is, in a model's terms.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +42,88 @@ pub(crate) enum RunStatus {
     Stopped,
     /// It waits for a person.
     Waiting,
+    /// A turn: others come before it. A run: others of its turn have to end first.
+    Queued,
+}
+
+impl From<projections::RunStatus> for RunStatus {
+    fn from(status: projections::RunStatus) -> Self {
+        match status {
+            projections::RunStatus::Queued => Self::Queued,
+            projections::RunStatus::Running => Self::Running,
+            projections::RunStatus::Waiting => Self::Waiting,
+            projections::RunStatus::Completed => Self::Completed,
+            projections::RunStatus::Failed => Self::Failed,
+            projections::RunStatus::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// How far a tool call has come.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ToolCallStatus {
+    /// It may run, and waits for a worker.
+    Requested,
+    /// A person has to decide.
+    Waiting,
+    /// It is being carried out.
+    Running,
+    /// It gave a result.
+    Completed,
+    /// It did not work.
+    Failed,
+    /// A person, or the settings, said no.
+    Rejected,
+    /// Nobody decided in time; it counts as rejected.
+    Expired,
+    /// Its run ended, or was stopped, before it did.
+    Cancelled,
+    /// A call with a side effect began and nobody knows whether it took place; it is never repeated by itself.
+    Uncertain,
+}
+
+impl From<projections::ToolCallStatus> for ToolCallStatus {
+    fn from(status: projections::ToolCallStatus) -> Self {
+        match status {
+            projections::ToolCallStatus::Requested => Self::Requested,
+            projections::ToolCallStatus::Waiting => Self::Waiting,
+            projections::ToolCallStatus::Running => Self::Running,
+            projections::ToolCallStatus::Completed => Self::Completed,
+            projections::ToolCallStatus::Failed => Self::Failed,
+            projections::ToolCallStatus::Rejected => Self::Rejected,
+            projections::ToolCallStatus::Expired => Self::Expired,
+            projections::ToolCallStatus::Cancelled => Self::Cancelled,
+            projections::ToolCallStatus::Uncertain => Self::Uncertain,
+        }
+    }
+}
+
+/// What becomes of a message that is sent while a turn runs or waits.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "event::OverlapPolicy")]
+pub(crate) enum OverlapPolicy {
+    /// Its turn comes after the others.
+    Enqueue,
+    /// It is refused: TURN_RUNNING.
+    Reject,
+    /// The running turn is stopped; the message's turn comes as soon as that has ended.
+    Interrupt,
+    /// As INTERRUPT; the stopped turn's messages stay visible and leave later prompts.
+    Rollback,
+    /// The running turn reads it at its next step; if it has none, the message gets a turn of its own.
+    Steer,
+}
+
+/// Whether tools run by themselves.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "event::Approval")]
+pub(crate) enum ToolApproval {
+    /// At once, unless settings or agent ask for more.
+    Auto,
+    /// After a person has said yes.
+    Ask,
+    /// Never.
+    Deny,
 }
 
 /// Why a message ended.
@@ -90,30 +171,6 @@ impl From<events::ChunkKind> for ChunkKind {
             events::ChunkKind::Text => Self::Text,
             events::ChunkKind::Reasoning => Self::Reasoning,
             events::ChunkKind::ToolCall => Self::ToolCall,
-        }
-    }
-}
-
-/// Tokens, as the provider counted them.
-#[derive(SimpleObject, Clone, Copy, Debug)]
-pub(crate) struct Usage {
-    /// Of the prompt, cached ones included.
-    input_tokens: i32,
-    /// Of the answer, reasoning included.
-    output_tokens: i32,
-    /// Of the answer's, those spent on reasoning.
-    reasoning_tokens: i32,
-    /// Of the prompt's, those that the provider had cached.
-    cached_tokens: i32,
-}
-
-impl From<events::Usage> for Usage {
-    fn from(usage: events::Usage) -> Self {
-        Self {
-            input_tokens: int(usage.input_tokens),
-            output_tokens: int(usage.output_tokens),
-            reasoning_tokens: int(usage.reasoning_tokens),
-            cached_tokens: int(usage.cached_tokens),
         }
     }
 }

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Json, Object};
-use events::{ConversationId, Kind, RunId, Sequence};
+use events::{ConversationId, Kind, MessageId, RunId, Sequence};
 use projections::{Author, MessageRow};
 use serde_json::Value;
 
 use super::connection::wants;
 use super::conversation::Conversation;
-use super::enums::{FinishReason, MessageStatus, Role, Usage};
+use super::enums::{FinishReason, MessageStatus, Role};
 use super::run::AgentRun;
 use super::scalars::Time;
+use super::spent::Usage;
 use super::texts::{Names, open};
 use super::{Answer, caller, id, services, settle};
 use crate::Error;
@@ -29,6 +30,8 @@ pub(crate) struct Message {
     conversation: Option<Conversation>,
     /// Known where it was fetched together with others'.
     run: Option<AgentRun>,
+    /// As well: all answers to the question that it answers.
+    answers: Option<Arc<Vec<MessageRow>>>,
     /// The event that the read model must have seen to know what belongs to it; 0 where it came from there.
     settled: Sequence,
 }
@@ -37,6 +40,7 @@ pub(crate) struct Message {
 pub(super) struct Shown {
     names: Names,
     runs: HashMap<RunId, AgentRun>,
+    answers: Option<HashMap<MessageId, Arc<Vec<MessageRow>>>>,
     parents: HashMap<ConversationId, Conversation>,
 }
 
@@ -50,41 +54,46 @@ impl Shown {
         let (services, caller) = (services(context)?, caller(context)?);
         let names = names(context, rows.clone()).await?;
         let mut runs = HashMap::new();
+        let mut answers = None;
+        if wants(context, "alternatives") || wants(context, "supersededBy") {
+            let first: Vec<_> = rows.clone().filter(|row| row.run.is_some()).map(MessageRow::first_answer).collect();
+            let found = services.read_model.answers(&first).await?;
+            answers = Some(found.into_iter().map(|(first, rows)| (first, Arc::new(rows))).collect());
+        }
         if wants(context, "run") {
             let ids: Vec<_> = rows.filter_map(|row| row.run).collect();
             let found = services.read_model.runs_by_id(&caller.tenant, caller.person, &ids).await?;
             runs = found.into_iter().map(|(id, row)| (id, AgentRun::from(row))).collect();
         }
         let parents = parent.map(|parent| (parent.row().id, parent.clone())).into_iter().collect();
-        Ok(Self { names, runs, parents })
+        Ok(Self { names, runs, answers, parents })
     }
 
     /// One row, shown.
     pub(super) fn message(&mut self, row: MessageRow) -> Message {
         let conversation = self.parents.get(&row.conversation).cloned();
         let run = row.run.and_then(|run| self.runs.remove(&run));
-        Message { author: author(&self.names, &row.author), row: Arc::new(row), conversation, run, settled: 0 }
+        let answers = self.answers.as_ref().map(|all| all.get(&row.first_answer()).cloned().unwrap_or_default());
+        Message { conversation, run, answers, ..Message::alone(&self.names, row) }
     }
 }
 
 impl Message {
+    fn alone(names: &Names, row: MessageRow) -> Self {
+        let author = author(names, &row.author);
+        Self { row: Arc::new(row), author, conversation: None, run: None, answers: None, settled: 0 }
+    }
+
     /// A row that was found alone.
     pub(super) async fn found(context: &Context<'_>, row: MessageRow) -> Answer<Self> {
         let names = names(context, std::iter::once(&row)).await?;
-        Ok(Self { author: author(&names, &row.author), row: Arc::new(row), conversation: None, run: None, settled: 0 })
+        Ok(Self::alone(&names, row))
     }
 
     /// Several rows, each alone; their authors' names are asked for together.
     pub(super) async fn found_all(context: &Context<'_>, rows: Vec<MessageRow>) -> Answer<Vec<Self>> {
         let names = names(context, rows.iter()).await?;
-        let show = |row: MessageRow| Self {
-            author: author(&names, &row.author),
-            row: Arc::new(row),
-            conversation: None,
-            run: None,
-            settled: 0,
-        };
-        Ok(rows.into_iter().map(show).collect())
+        Ok(rows.into_iter().map(|row| Self::alone(&names, row)).collect())
     }
 
     /// As a command decided it.
@@ -101,6 +110,19 @@ impl Message {
 
     pub(super) fn row(&self) -> &MessageRow {
         &self.row
+    }
+
+    /// All answers to the question that it answers, oldest first; of a person's message none.
+    async fn answers(&self, context: &Context<'_>) -> Answer<Arc<Vec<MessageRow>>> {
+        if let Some(answers) = &self.answers {
+            return Ok(answers.clone());
+        }
+        if self.row.run.is_none() {
+            return Ok(Arc::default());
+        }
+        let (services, first) = (services(context)?, self.row.first_answer());
+        settle(services, self.row.conversation, self.settled).await?;
+        Ok(Arc::new(services.read_model.answers(&[first]).await?.remove(&first).unwrap_or_default()))
     }
 
     /// The text, once it ended; `None` inside: erased.
@@ -186,6 +208,7 @@ impl Message {
             projections::MessageStatus::Streaming => MessageStatus::Streaming,
             projections::MessageStatus::Completed => MessageStatus::Completed,
             projections::MessageStatus::Failed => MessageStatus::Failed,
+            projections::MessageStatus::Stopped => MessageStatus::Stopped,
         }
     }
 
@@ -232,12 +255,29 @@ impl Message {
     async fn finish_reason(&self) -> Option<FinishReason> {
         match self.row.status {
             projections::MessageStatus::Failed => Some(FinishReason::Error),
+            projections::MessageStatus::Stopped => Some(FinishReason::Stopped),
             _ => self.row.finish_reason.map(FinishReason::from),
         }
     }
 
-    /// Tokens, where the provider counted them.
+    /// Tokens of all model calls of its run, once it ended.
     async fn usage(&self) -> Option<Usage> {
-        self.row.usage.map(Usage::from)
+        self.row.spent.usage.map(Usage::from)
+    }
+
+    /// Other answers to the same question, oldest first; prompts use the newest.
+    async fn alternatives(&self, context: &Context<'_>) -> Answer<Vec<Message>> {
+        let answers = self.answers(context).await?;
+        let others: Vec<_> = answers.iter().filter(|row| row.id != self.row.id).cloned().collect();
+        Self::found_all(context, others).await
+    }
+
+    /// The newest answer to the same question, where this is an older one.
+    async fn superseded_by(&self, context: &Context<'_>) -> Answer<Option<Message>> {
+        let answers = self.answers(context).await?;
+        match answers.last().filter(|newest| newest.id != self.row.id) {
+            Some(newest) => Self::found(context, newest.clone()).await.map(Some),
+            None => Ok(None),
+        }
     }
 }

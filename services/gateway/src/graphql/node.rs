@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, ID, Interface};
-use events::{ConversationId, MessageId, RunId, TurnId};
+use events::{CallId, ConversationId, MessageId, RunId, TurnId};
 
 use super::conversation::Conversation;
 use super::message::Message;
 use super::run::AgentRun;
+use super::tool_call::ToolCall;
 use super::turn::Turn;
 use super::{Answer, caller, services};
 use crate::Error;
@@ -27,6 +28,8 @@ pub(super) enum Node {
     Turn(Turn),
     /// `run_…`.
     AgentRun(AgentRun),
+    /// `call_…`.
+    ToolCall(ToolCall),
 }
 
 /// What these ids name, in their order; `None` for what does not exist, or not for the caller.
@@ -39,6 +42,7 @@ pub(super) async fn nodes(context: &Context<'_>, ids: &[ID]) -> Answer<Vec<Optio
     messages(context, &of_kind::<MessageId>(ids), &mut found).await?;
     runs(context, &of_kind::<RunId>(ids), &mut found).await?;
     turns(context, &of_kind::<TurnId>(ids), &mut found).await?;
+    tool_calls(context, &of_kind::<CallId>(ids), &mut found).await?;
     Ok(ids.iter().map(|id| found.get(id.as_str()).cloned()).collect())
 }
 
@@ -76,6 +80,16 @@ async fn runs(context: &Context<'_>, ids: &[RunId], found: &mut Found) -> Answer
     let (services, caller) = (services(context)?, caller(context)?);
     let rows = services.read_model.runs_by_id(&caller.tenant, caller.person, ids).await?;
     found.extend(rows.into_iter().map(|(id, row)| (id.to_string(), Node::AgentRun(row.into()))));
+    Ok(())
+}
+
+async fn tool_calls(context: &Context<'_>, ids: &[CallId], found: &mut Found) -> Answer<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let (services, caller) = (services(context)?, caller(context)?);
+    let rows = services.read_model.tool_calls_by_id(&caller.tenant, caller.person, ids).await?;
+    found.extend(rows.into_iter().map(|(id, row)| (id.to_string(), Node::ToolCall(row.into()))));
     Ok(())
 }
 

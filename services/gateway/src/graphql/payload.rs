@@ -8,6 +8,8 @@ use super::conversation::Conversation;
 use super::message::Message;
 use super::run::AgentRun;
 use super::scalars::Cursor;
+use super::tool_call::ToolCall;
+use super::turn::Turn;
 use crate::Error;
 use crate::auth::Principal;
 
@@ -48,6 +50,11 @@ impl Decision {
         }
     }
 
+    /// Refused before any command was made of it.
+    pub(super) fn refused(rejection: Refused) -> Self {
+        Self(Err(UserError::Rejection(rejection.into())))
+    }
+
     pub(super) fn outcome(&self) -> Option<&Outcome> {
         self.0.as_ref().ok()
     }
@@ -81,12 +88,16 @@ fn place(code: &str) -> Option<&'static str> {
         code::CONVERSATION_ARCHIVED | code::TURN_RUNNING => Some("conversationId"),
         code::TITLE_TOO_LONG => Some("title"),
         code::MODEL_NOT_ALLOWED => Some("model"),
+        code::NOT_LAST_ANSWER => Some("messageId"),
+        code::TURN_NOT_RUNNING | code::TURN_STOPPING => Some("turnId"),
+        code::ALREADY_DECIDED | code::NOT_AN_APPROVER => Some("toolCallId"),
+        code::INVALID_ARGUMENTS => Some("arguments"),
         code::ALREADY_PARTICIPANT | code::NOT_A_PARTICIPANT | code::LAST_PARTICIPANT => Some("person"),
         _ => None,
     }
 }
 
-/// Four mutations answer with the conversation and nothing else; GraphQL wants a name of its own for each.
+/// Five mutations answer with the conversation and nothing else; GraphQL wants a name of its own for each.
 macro_rules! conversation_payloads {
     ($($name:ident)*) => {$(
         /// The conversation as it stands then; null where a rule said no, or where you no longer take part.
@@ -116,6 +127,7 @@ conversation_payloads! {
     RenameConversationPayload
     ParticipantPayload
     ArchiveConversationPayload
+    ConfigureAgentsPayload
 }
 
 /// `cursor` stands just after the message: subscribe from it and miss nothing of the answer.
@@ -169,5 +181,65 @@ impl StartAgentPayload {
         let cursor = decision.cursor();
         let (run, message) = planned.unzip();
         Self { run, message, cursor, errors: decision.errors(), client_mutation_id }
+    }
+}
+
+/// What stopped keeps what it had produced.
+#[derive(SimpleObject)]
+pub(super) struct StopTurnPayload {
+    /// The turn: as it ended, or still RUNNING where that takes longer than two seconds.
+    turn: Option<Turn>,
+    /// The place just after the wish.
+    cursor: Option<Cursor>,
+    /// Why a rule said no.
+    errors: Vec<UserError>,
+    /// As it came.
+    client_mutation_id: Option<String>,
+}
+
+impl StopTurnPayload {
+    pub(super) fn of(decision: Decision, turn: Option<Turn>, client_mutation_id: Option<String>) -> Self {
+        let cursor = decision.cursor();
+        Self { turn, cursor, errors: decision.errors(), client_mutation_id }
+    }
+}
+
+/// `cursor` stands just after the plan: subscribe from it and miss nothing of the new answer.
+#[derive(SimpleObject)]
+pub(super) struct RegenerateMessagePayload {
+    /// The new answer, not yet written.
+    message: Option<Message>,
+    /// The place just after the plan.
+    cursor: Option<Cursor>,
+    /// Why a rule said no.
+    errors: Vec<UserError>,
+    /// As it came.
+    client_mutation_id: Option<String>,
+}
+
+impl RegenerateMessagePayload {
+    pub(super) fn of(decision: Decision, message: Option<Message>, client_mutation_id: Option<String>) -> Self {
+        let cursor = decision.cursor();
+        Self { message, cursor, errors: decision.errors(), client_mutation_id }
+    }
+}
+
+/// Exactly one decision counts; whoever comes later gets ALREADY_DECIDED.
+#[derive(SimpleObject)]
+pub(super) struct ToolCallPayload {
+    /// The tool call.
+    tool_call: Option<ToolCall>,
+    /// The place just after the decision.
+    cursor: Option<Cursor>,
+    /// Why a rule said no.
+    errors: Vec<UserError>,
+    /// As it came.
+    client_mutation_id: Option<String>,
+}
+
+impl ToolCallPayload {
+    pub(super) fn of(decision: Decision, tool_call: Option<ToolCall>, client_mutation_id: Option<String>) -> Self {
+        let cursor = decision.cursor();
+        Self { tool_call, cursor, errors: decision.errors(), client_mutation_id }
     }
 }

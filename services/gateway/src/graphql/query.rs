@@ -1,16 +1,19 @@
 //! The questions.
 
 use async_graphql::{Context, ID, Object};
-use events::ConversationId;
-use projections::Page;
+use events::{CallId, ConversationId};
+use projections::{Page, PageOf};
 
 use super::agent::{Agent, Viewer};
+use super::approval::whose;
 use super::connection::{Listed, connection, cost};
 use super::conversation::Conversation;
 use super::message::Message;
 use super::node::{Node, nodes};
 use super::run::AgentRun;
 use super::scalars::Cursor;
+use super::tool_call::ToolCall;
+use super::turn::Turn;
 use super::{Answer, caller, services, settle};
 use crate::Error;
 
@@ -94,6 +97,39 @@ impl Query {
         let (services, caller) = (services(context)?, caller(context)?);
         let Ok(id) = id.parse() else { return Ok(None) };
         Ok(services.read_model.run(&caller.tenant, caller.person, id).await?.map(AgentRun::from))
+    }
+
+    /// One turn.
+    async fn turn(&self, context: &Context<'_>, id: ID) -> Answer<Option<Turn>> {
+        let (services, caller) = (services(context)?, caller(context)?);
+        let Ok(id) = id.parse() else { return Ok(None) };
+        Ok(services.read_model.turn(&caller.tenant, caller.person, id).await?.map(Turn::from))
+    }
+
+    /// One tool call.
+    async fn tool_call(&self, context: &Context<'_>, id: ID) -> Answer<Option<ToolCall>> {
+        let (services, caller) = (services(context)?, caller(context)?);
+        let Ok(id) = id.parse::<CallId>() else { return Ok(None) };
+        Ok(services.read_model.tool_call(&caller.tenant, caller.person, id).await?.map(ToolCall::from))
+    }
+
+    /// Tool calls that wait for a decision of the viewer, oldest first; 100 at most a page, 50 where nothing is said.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    async fn pending_approvals(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Answer<Listed<ToolCall>> {
+        let (services, caller) = (services(context)?, caller(context)?);
+        let page = Page { first, after, ..Page::default() };
+        let rows = match whose(services.commands.catalog().approvers, caller) {
+            Some(whose) => {
+                services.read_model.pending_approvals(&caller.tenant, caller.person, whose, &page).await?
+            }
+            None => PageOf { rows: Vec::new(), has_next: false, has_previous: false, total: 0 },
+        };
+        Ok(connection(rows, ToolCall::from))
     }
 
     /// The agents that can be asked.

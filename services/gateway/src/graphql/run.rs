@@ -6,10 +6,12 @@ use async_graphql::{Context, ID, Object};
 use events::Sequence;
 use projections::RunRow;
 
-use super::enums::{RunStatus, Usage};
+use super::enums::RunStatus;
 use super::message::Message;
 use super::scalars::{Time, int};
+use super::spent::{Cost, Usage};
 use super::texts::open;
+use super::tool_call::ToolCall;
 use super::{Answer, caller, id, services, settle};
 
 /// One agent's part in a turn.
@@ -18,13 +20,15 @@ pub(crate) struct AgentRun {
     row: Arc<RunRow>,
     /// Known where it was fetched together with others'.
     message: Option<Box<Message>>,
+    /// As well.
+    tool_calls: Option<Vec<ToolCall>>,
     /// The event that the read model must have seen to know what belongs to it; 0 where it came from there.
     settled: Sequence,
 }
 
 impl From<RunRow> for AgentRun {
     fn from(row: RunRow) -> Self {
-        Self { row: Arc::new(row), message: None, settled: 0 }
+        Self { row: Arc::new(row), message: None, tool_calls: None, settled: 0 }
     }
 }
 
@@ -38,14 +42,10 @@ impl AgentRun {
     pub(super) fn writing(self, message: Option<Message>) -> Self {
         Self { message: message.map(Box::new), ..self }
     }
-}
 
-/// What the read model's word is here.
-pub(super) fn status(status: projections::RunStatus) -> RunStatus {
-    match status {
-        projections::RunStatus::Running => RunStatus::Running,
-        projections::RunStatus::Completed => RunStatus::Completed,
-        projections::RunStatus::Failed => RunStatus::Failed,
+    /// The run with what it wants done.
+    pub(super) fn wanting(self, tool_calls: Option<Vec<ToolCall>>) -> Self {
+        Self { tool_calls, ..self }
     }
 }
 
@@ -71,9 +71,9 @@ impl AgentRun {
         Ok(agent.map(|agent| agent.model.clone()).unwrap_or_default())
     }
 
-    /// How far it has come; RUNNING with epoch 0 while it waits for a worker.
+    /// How far it has come; RUNNING with epoch 0 while it waits for a worker, QUEUED while for other runs.
     async fn status(&self) -> RunStatus {
-        status(self.row.status)
+        self.row.status.into()
     }
 
     /// Attempt number; grows when a worker died and another took over.
@@ -104,9 +104,26 @@ impl AgentRun {
         }
     }
 
-    /// Tokens of all its model calls, where the provider counted them.
+    /// What it wants done by tools, in its order.
+    async fn tool_calls(&self, context: &Context<'_>) -> Answer<Vec<ToolCall>> {
+        if let Some(tool_calls) = &self.tool_calls {
+            return Ok(tool_calls.clone());
+        }
+        let services = services(context)?;
+        settle(services, self.row.conversation, self.settled).await?;
+        let mut rows = services.read_model.tool_calls_of_runs(&[self.row.id]).await?;
+        Ok(rows.remove(&self.row.id).unwrap_or_default().into_iter().map(ToolCall::from).collect())
+    }
+
+    /// Tokens of all its model calls, also of those that failed.
     async fn usage(&self) -> Option<Usage> {
-        self.row.usage.map(Usage::from)
+        self.row.spent.usage.map(Usage::from)
+    }
+
+    /// What all its model calls cost; absent where there was none.
+    async fn cost(&self, context: &Context<'_>) -> Answer<Option<Cost>> {
+        let currency = &services(context)?.currency;
+        Ok((!self.row.spent.is_nothing()).then(|| Cost::sum(&self.row.spent, currency)))
     }
 
     /// Why it failed, in words for a person; absent also where that was erased.

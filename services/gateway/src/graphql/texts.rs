@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use events::{ConversationId, Field, PersonId, Sealed};
+use serde_json::Value;
 
 use super::{Answer, Services};
 
@@ -19,6 +20,13 @@ pub(super) async fn open(
     name: &'static str,
 ) -> Answer<Option<String>> {
     Ok(services.keyring.open(sealed, &Field::new(tenant, conversation, owner, name)).await?)
+}
+
+/// JSON where a value must be: text that is no JSON as a string, nothing as an empty object.
+pub(super) fn json(text: Option<&str>) -> Value {
+    let text = text.filter(|text| !text.is_empty());
+    let value = text.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
+    value.filter(|value| !value.is_null()).unwrap_or_else(|| Value::Object(serde_json::Map::new()))
 }
 
 /// The names of persons, asked for once.

@@ -1,10 +1,13 @@
 //! What a subscription delivers.
 
-use async_graphql::{ID, Interface, SimpleObject};
+use async_graphql::{ID, Interface, Json, SimpleObject};
+use serde_json::Value;
 
-use super::enums::{ChunkKind, FinishReason, Usage};
-use super::id;
+use super::enums::{ChunkKind, FinishReason};
 use super::scalars::{Cursor, Time, int};
+use super::spent::Usage;
+use super::texts::json;
+use super::{id, plan};
 use crate::live::{Change, Update};
 
 /// Declares the types: each with the three fields of the interface, and its own.
@@ -139,6 +142,89 @@ updates! {
         /// Why, for a person to read.
         reason: String,
     }
+    /// A person stopped a message; what there was stays.
+    MessageStopped {
+        /// The message.
+        message_id: ID,
+        /// What there was of it.
+        text: String,
+        /// Tokens, also of calls that were cut off.
+        usage: Option<Usage>,
+    }
+    /// Which agents run, and after which others. A later one adds steps to the same turn.
+    TurnPlanned {
+        /// The turn.
+        turn_id: ID,
+        /// `{"kind": "fixed" | "rules" | "model" | "asked", "steps": [{"run", "agent", "after": [run, …]}], "more"}`: who made this
+        /// plan, its steps, whether another plan follows.
+        plan: Json<Value>,
+        /// Why, for a person to read.
+        reason: String,
+    }
+    /// A person stopped a turn, or took it out of the queue.
+    TurnStopped {
+        /// The turn.
+        turn_id: ID,
+        /// Who.
+        by: String,
+    }
+    /// A model wants something done by a tool.
+    ToolCallRequested {
+        /// The tool call.
+        tool_call_id: ID,
+        /// The run that asks.
+        run_id: ID,
+        /// The tool's name.
+        tool: String,
+        /// What the tool shall get; text where that is no JSON, an empty object where it was erased.
+        arguments: Json<Value>,
+        /// A person has to decide first.
+        needs_approval: bool,
+    }
+    /// A tool call is being carried out.
+    ToolCallStarted {
+        /// The tool call.
+        tool_call_id: ID,
+        /// The attempt.
+        epoch: i32,
+    }
+    /// A tool call with a side effect began, and nobody knows whether it took place.
+    ToolCallUncertain {
+        /// The tool call.
+        tool_call_id: ID,
+    }
+    /// A person allowed a tool call.
+    ToolCallApproved {
+        /// The tool call.
+        tool_call_id: ID,
+        /// Who.
+        by: String,
+        /// What the person wants the tool to get instead.
+        edited_arguments: Option<Json<Value>>,
+    }
+    /// A tool call does not take place.
+    ToolCallRejected {
+        /// The tool call.
+        tool_call_id: ID,
+        /// Who said no; `system` where nobody did in time, or the tool is denied here.
+        by: String,
+        /// Why, in the person's words.
+        reason: Option<String>,
+    }
+    /// A tool call gave a result.
+    ToolCallCompleted {
+        /// The tool call.
+        tool_call_id: ID,
+        /// What; an empty object where it was erased.
+        result: Json<Value>,
+    }
+    /// A tool call did not work.
+    ToolCallFailed {
+        /// The tool call.
+        tool_call_id: ID,
+        /// Why, for a person to read.
+        error: String,
+    }
 }
 
 impl From<Update> for ConversationUpdate {
@@ -189,6 +275,44 @@ impl From<Update> for ConversationUpdate {
             }),
             Change::MessageFailed { message, text, reason } => {
                 update!(MessageFailed { message_id: id(message), text: text.to_string(), reason: reason.to_string() })
+            }
+            Change::MessageStopped { message, text, usage } => update!(MessageStopped {
+                message_id: id(message),
+                text: text.to_string(),
+                usage: usage.map(Into::into),
+            }),
+            Change::TurnPlanned { turn, kind, runs, more, reason } => update!(TurnPlanned {
+                turn_id: id(turn),
+                plan: Json(plan::of_event(kind, &runs, more)),
+                reason: reason.to_string(),
+            }),
+            Change::TurnStopped { turn, by } => update!(TurnStopped { turn_id: id(turn), by: by }),
+            Change::ToolCallRequested { call, run, tool, arguments, needs_approval } => update!(ToolCallRequested {
+                tool_call_id: id(call),
+                run_id: id(run),
+                tool: tool,
+                arguments: Json(json(Some(&arguments))),
+                needs_approval: needs_approval,
+            }),
+            Change::ToolCallStarted { call, epoch } => {
+                update!(ToolCallStarted { tool_call_id: id(call), epoch: int(epoch) })
+            }
+            Change::ToolCallUncertain { call } => update!(ToolCallUncertain { tool_call_id: id(call) }),
+            Change::ToolCallApproved { call, by, edited } => update!(ToolCallApproved {
+                tool_call_id: id(call),
+                by: by,
+                edited_arguments: edited.map(|edited| Json(json(Some(&edited)))),
+            }),
+            Change::ToolCallRejected { call, by, reason } => update!(ToolCallRejected {
+                tool_call_id: id(call),
+                by: by,
+                reason: reason.map(|reason| reason.to_string()),
+            }),
+            Change::ToolCallCompleted { call, result } => {
+                update!(ToolCallCompleted { tool_call_id: id(call), result: Json(json(Some(&result))) })
+            }
+            Change::ToolCallFailed { call, error } => {
+                update!(ToolCallFailed { tool_call_id: id(call), error: error.to_string() })
             }
         }
     }

@@ -8,8 +8,33 @@ use events::{ChunkKind, ChunkSpan, ChunkTable};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Cut {
     spans: Vec<ChunkSpan>,
-    text: Arc<str>,
-    reasoning: Arc<str>,
+    texts: Sources<Arc<str>>,
+}
+
+/// What chunks are cut from: one for each of their kinds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sources<T> {
+    pub(super) text: T,
+    pub(super) reasoning: T,
+    pub(super) calls: T,
+}
+
+impl<T> Sources<T> {
+    pub(super) fn of(&self, kind: ChunkKind) -> &T {
+        match kind {
+            ChunkKind::Text => &self.text,
+            ChunkKind::Reasoning => &self.reasoning,
+            ChunkKind::ToolCall => &self.calls,
+        }
+    }
+
+    pub(super) fn of_mut(&mut self, kind: ChunkKind) -> &mut T {
+        match kind {
+            ChunkKind::Text => &mut self.text,
+            ChunkKind::Reasoning => &mut self.reasoning,
+            ChunkKind::ToolCall => &mut self.calls,
+        }
+    }
 }
 
 /// A place in a [`Cut`].
@@ -17,22 +42,22 @@ pub(super) struct Cut {
 pub(super) struct Cutting {
     cut: Arc<Cut>,
     index: usize,
-    text: usize,
-    reasoning: usize,
+    /// Bytes that lie before it.
+    passed: Sources<usize>,
 }
 
 impl Cut {
     /// `None` where the table is not that of these texts.
-    pub(super) fn new(table: ChunkTable, text: Arc<str>, reasoning: Arc<str>) -> Option<Self> {
-        table.cut(&text, &reasoning)?;
-        Some(Self { spans: table.0, text, reasoning })
+    pub(super) fn new(table: ChunkTable, texts: Sources<Arc<str>>) -> Option<Self> {
+        table.cut(&texts.text, &texts.reasoning, &texts.calls)?;
+        Some(Self { spans: table.0, texts })
     }
 }
 
 impl Cutting {
     /// The place before the chunk with this index.
     pub(super) fn new(cut: Arc<Cut>, index: u32) -> Self {
-        let mut cutting = Self { cut, index: 0, text: 0, reasoning: 0 };
+        let mut cutting = Self { cut, index: 0, passed: Sources::default() };
         while cutting.index < index as usize && cutting.skip().is_some() {}
         cutting
     }
@@ -44,13 +69,10 @@ impl Cutting {
 
     /// The next chunk; the place moves past it.
     pub(super) fn take(&mut self) -> Option<(ChunkSpan, String)> {
-        let cut = self.cut.clone();
-        let (text, reasoning) = (self.text, self.reasoning);
+        let kind = self.peek()?.kind;
+        let from = *self.passed.of(kind);
         let span = self.skip()?;
-        let delta = match span.kind {
-            ChunkKind::Reasoning => &cut.reasoning[reasoning..self.reasoning],
-            ChunkKind::Text | ChunkKind::ToolCall => &cut.text[text..self.text],
-        };
+        let delta = &self.cut.texts.of(kind)[from..*self.passed.of(kind)];
         Some((span, delta.to_owned()))
     }
 
@@ -58,10 +80,7 @@ impl Cutting {
     pub(super) fn skip(&mut self) -> Option<ChunkSpan> {
         let span = self.peek()?;
         self.index += 1;
-        match span.kind {
-            ChunkKind::Reasoning => self.reasoning += span.bytes as usize,
-            ChunkKind::Text | ChunkKind::ToolCall => self.text += span.bytes as usize,
-        }
+        *self.passed.of_mut(span.kind) += span.bytes as usize;
         Some(span)
     }
 }
@@ -75,24 +94,28 @@ mod tests {
         let table = ChunkTable(vec![
             span(ChunkKind::Reasoning, 3, 4),
             span(ChunkKind::Text, 3, 4),
+            span(ChunkKind::ToolCall, 2, 5),
             span(ChunkKind::Reasoning, 1, 5),
             span(ChunkKind::Text, 2, 5),
+            span(ChunkKind::ToolCall, 1, 5),
         ]);
-        Arc::new(Cut::new(table, "Hällo".get(..6).unwrap_or("Hällo").into(), "hmm!".into()).unwrap_or_default())
+        let texts = Sources { text: "Hällo".into(), reasoning: "hmm!".into(), calls: "{}!".into() };
+        Arc::new(Cut::new(table, texts).unwrap_or_default())
     }
 
     #[test]
     fn a_cutting_begins_anywhere() {
-        for from in 0..5 {
+        for from in 0..7 {
             let mut cutting = Cutting::new(cut(), from);
             let rest: Vec<_> = std::iter::from_fn(|| cutting.take().map(|(_, delta)| delta)).collect();
-            assert_eq!(rest, ["hmm", "Hä", "!", "ll"][from.min(4) as usize..]);
+            assert_eq!(rest, ["hmm", "Hä", "{}", "!", "ll", "!"][from as usize..]);
         }
     }
 
     #[test]
     fn a_table_of_other_texts_is_no_cut() {
         let table = ChunkTable(vec![ChunkSpan { kind: ChunkKind::Text, bytes: 9, delay_ms: 0, after: 1 }]);
-        assert_eq!(Cut::new(table, "short".into(), "".into()), None);
+        let texts = Sources { text: "short".into(), ..Sources::default() };
+        assert_eq!(Cut::new(table, texts), None);
     }
 }

@@ -18,8 +18,10 @@ const LEAST: usize = 4;
 const MOST: usize = 128;
 /// What a reader holds of them: the rest is dropped and read again, because it may be long until a slow reader comes to it.
 const WINDOW_BYTES: usize = 512 << 10;
-/// Events that one look back brings; a turn is seldom longer.
+/// Events that one look back brings at first; a turn is seldom longer, but one of a team that uses tools is.
 const LOOK_BACK: usize = 8;
+/// Events that one look, back or ahead, brings at most: each may carry a whole answer.
+const LOOK_AT_MOST: usize = 32;
 
 /// A reader on its way through the past.
 pub(super) struct Fill {
@@ -123,8 +125,10 @@ impl Fill {
             return Ok(fate);
         }
         let mut after = self.window.back().map_or(sequence, |event| event.sequence());
+        let mut limit = LEAST;
         loop {
-            let records = parts.store.load(conversation, after, LEAST).await?;
+            let records = parts.store.load(conversation, after, limit).await?;
+            limit = (limit * 2).min(LOOK_AT_MOST);
             let Some(last) = records.last() else { return Ok(Fate::Open) };
             after = last.sequence;
             for record in records {
@@ -185,9 +189,10 @@ pub(super) async fn turn_before(
     sequence: Sequence,
 ) -> Result<VecDeque<Arc<LiveEvent>>> {
     let mut history = VecDeque::new();
-    let mut before = sequence + 1;
+    let (mut before, mut limit) = (sequence + 1, LOOK_BACK);
     while before > 1 {
-        let records = parts.store.load_before(conversation, before, LOOK_BACK).await?;
+        let records = parts.store.load_before(conversation, before, limit).await?;
+        limit = (limit * 2).min(LOOK_AT_MOST);
         let Some(first) = records.first() else { break };
         before = first.sequence;
         for record in records.into_iter().rev() {

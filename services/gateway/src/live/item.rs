@@ -20,9 +20,9 @@ pub(super) struct LiveEvent {
 /// The opened texts of an event. `None`: the key is destroyed, or there is no such text.
 #[derive(Default)]
 pub(super) struct Texts {
-    /// The text or the title.
+    /// The text or the title; of a tool call its arguments, its result or its error.
     pub(super) text: Option<Arc<str>>,
-    /// Why a message or a turn failed.
+    /// Why a message or a turn failed, a turn was planned so, or a tool call was rejected.
     pub(super) reason: Option<Arc<str>>,
     /// The chunks of a message that ended here.
     pub(super) cut: Arc<Cut>,
@@ -48,6 +48,7 @@ pub(super) struct End<'e> {
     pub(super) started: Sequence,
     pub(super) text: &'e Sealed,
     pub(super) reasoning: Option<&'e Sealed>,
+    pub(super) calls: Option<&'e Sealed>,
     pub(super) chunks: &'e Sealed,
 }
 
@@ -77,28 +78,30 @@ impl LiveEvent {
         }
     }
 
-    /// Whether the message that this is about is whole now, or broken off for good.
+    /// Whether the message that this is about is whole now, broken off for good, or stopped.
     pub(super) fn is_the_last_of_its_message(&self) -> bool {
         matches!(self.event, Some(ConversationEvent::MessageSent(_))) || self.end().is_some()
     }
 
     /// The message that ends here.
     pub(super) fn end(&self) -> Option<End<'_>> {
+        /// The three ends have these fields in common.
+        macro_rules! end {
+            ($end:ident) => {
+                End {
+                    message: $end.message,
+                    started: $end.started,
+                    text: &$end.text,
+                    reasoning: $end.reasoning.as_ref(),
+                    calls: $end.calls.as_ref(),
+                    chunks: &$end.chunks,
+                }
+            };
+        }
         match self.event.as_ref()? {
-            ConversationEvent::MessageCompleted(end) => Some(End {
-                message: end.message,
-                started: end.started,
-                text: &end.text,
-                reasoning: end.reasoning.as_ref(),
-                chunks: &end.chunks,
-            }),
-            ConversationEvent::MessageFailed(end) => Some(End {
-                message: end.message,
-                started: end.started,
-                text: &end.text,
-                reasoning: end.reasoning.as_ref(),
-                chunks: &end.chunks,
-            }),
+            ConversationEvent::MessageCompleted(completed) => Some(end!(completed)),
+            ConversationEvent::MessageFailed(failed) => Some(end!(failed)),
+            ConversationEvent::MessageStopped(stopped) => Some(end!(stopped)),
             _ => None,
         }
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use events::event::{PlanKind, PlannedRun};
 use events::{
-    Actor, ChunkKind, ChunkTable, ConversationEvent, ConversationId, Cursor, Field, FinishReason, MessageId, PersonId,
-    Record, RunId, Sealed, TurnId, Usage,
+    Actor, CallId, ChunkKind, ChunkTable, ConversationEvent, ConversationId, Cursor, Field, FinishReason, MessageId,
+    PersonId, Record, RunId, Sealed, TurnId, Usage,
 };
 use keyring::Keyring;
 
-use super::cut::Cut;
+use super::cut::{Cut, Sources};
 use super::item::{LiveChunk, LiveEvent, Texts};
 use super::merge::{Delta, Piece};
 use crate::Result;
@@ -44,10 +45,22 @@ pub enum Change {
     ChunkProduced { message: MessageId, run: RunId, epoch: u32, index: u32, kind: ChunkKind, delta: Arc<str> },
     MessageCompleted { message: MessageId, text: Arc<str>, finish_reason: FinishReason, usage: Option<Usage> },
     MessageFailed { message: MessageId, text: Arc<str>, reason: Arc<str> },
+    MessageStopped { message: MessageId, text: Arc<str>, usage: Option<Usage> },
+    TurnPlanned { turn: TurnId, kind: PlanKind, runs: Vec<PlannedRun>, more: bool, reason: Arc<str> },
+    TurnStopped { turn: TurnId, by: String },
+    ToolCallRequested { call: CallId, run: RunId, tool: String, arguments: Arc<str>, needs_approval: bool },
+    ToolCallApproved { call: CallId, by: String, edited: Option<Arc<str>> },
+    ToolCallRejected { call: CallId, by: String, reason: Option<Arc<str>> },
+    ToolCallStarted { call: CallId, epoch: u32 },
+    ToolCallCompleted { call: CallId, result: Arc<str> },
+    ToolCallFailed { call: CallId, error: Arc<str> },
+    ToolCallUncertain { call: CallId },
 }
 
 /// What is shown for a person who was erased.
 const ERASED: &str = "erased";
+/// Who did what nobody did.
+const SYSTEM: &str = "system";
 
 /// Opens one record's values.
 struct Opener<'a> {
@@ -66,19 +79,30 @@ impl Opener<'_> {
         Ok(self.keyring.open(sealed, &field).await?.map(Arc::from))
     }
 
+    async fn open_any(
+        &self,
+        sealed: Option<&Sealed>,
+        owner: impl std::fmt::Display,
+        name: &'static str,
+    ) -> Result<Option<Arc<str>>> {
+        match sealed {
+            Some(sealed) => self.open(sealed, owner, name).await,
+            None => Ok(None),
+        }
+    }
+
     /// The texts of an ended message, with the cut that gives its chunks.
     async fn end(&self, event: &LiveEvent) -> Result<Texts> {
         let Some(end) = event.end() else { return Ok(Texts::default()) };
         let text = self.open(end.text, end.message, "text").await?;
-        let reasoning = match end.reasoning {
-            Some(reasoning) => self.open(reasoning, end.message, "reasoning").await?,
-            None => None,
-        };
+        let reasoning = self.open_any(end.reasoning, end.message, "reasoning").await?.unwrap_or_default();
+        let calls = self.open_any(end.calls, end.message, "calls").await?.unwrap_or_default();
         let table = self.open(end.chunks, end.message, "chunks").await?;
         let cut = match (&text, table) {
             (Some(text), Some(table)) => {
                 let table = ChunkTable::unpack(&table, end.started).ok();
-                let cut = table.and_then(|table| Cut::new(table, text.clone(), reasoning.unwrap_or_default()));
+                let texts = Sources { text: text.clone(), reasoning, calls };
+                let cut = table.and_then(|table| Cut::new(table, texts));
                 cut.unwrap_or_else(|| {
                     tracing::error!(message = %end.message, "an ended message's chunk table is not that of its text");
                     Cut::default()
@@ -99,16 +123,26 @@ impl Opener<'_> {
         let mut texts = Texts::default();
         match &event.event {
             Some(E::ConversationStarted(started)) => {
-                if let Some(title) = &started.title {
-                    texts.text = self.open(title, conversation, "title").await?;
-                }
+                texts.text = self.open_any(started.title.as_ref(), conversation, "title").await?;
             }
             Some(E::ConversationRenamed(renamed)) => {
                 texts.text = self.open(&renamed.title, conversation, "title").await?;
             }
             Some(E::MessageSent(sent)) => texts.text = self.open(&sent.text, sent.message, "text").await?,
             Some(E::TurnFailed(failed)) => texts.reason = self.open(&failed.reason, failed.turn, "reason").await?,
-            Some(E::MessageCompleted(_) | E::MessageFailed(_)) => texts = self.end(event).await?,
+            Some(E::TurnPlanned(planned)) => texts.reason = self.open(&planned.reason, planned.turn, "reason").await?,
+            Some(E::MessageCompleted(_) | E::MessageFailed(_) | E::MessageStopped(_)) => texts = self.end(event).await?,
+            Some(E::ToolCallRequested(wanted)) => {
+                texts.text = self.open(&wanted.arguments, wanted.call, "arguments").await?;
+            }
+            Some(E::ToolCallApproved(approved)) => {
+                texts.text = self.open_any(approved.edited.as_ref(), approved.call, "edited").await?;
+            }
+            Some(E::ToolCallRejected(rejected)) => {
+                texts.reason = self.open_any(rejected.reason.as_ref(), rejected.call, "reason").await?;
+            }
+            Some(E::ToolCallCompleted(done)) => texts.text = self.open(&done.result, done.call, "result").await?,
+            Some(E::ToolCallFailed(failed)) => texts.text = self.open(&failed.error, failed.call, "error").await?,
             _ => {}
         }
         Ok(texts)
@@ -176,11 +210,61 @@ pub(super) async fn of_event(keyring: &Keyring, event: &LiveEvent) -> Result<Opt
             message: started.message,
         },
         E::MessageCompleted(end) => {
-            let (finish_reason, usage) = (end.finish_reason, end.usage);
+            let (finish_reason, usage) = (end.finish_reason, end.spent.usage);
             Change::MessageCompleted { message: end.message, text: text(), finish_reason, usage }
         }
         E::MessageFailed(end) => Change::MessageFailed { message: end.message, text: text(), reason: reason() },
-        E::TurnPlanned(_) | E::AgentCompleted(_) | E::AgentFailed(_) => return Ok(None),
+        E::MessageStopped(end) => {
+            Change::MessageStopped { message: end.message, text: text(), usage: end.spent.usage }
+        }
+        E::TurnPlanned(planned) => {
+            let (kind, runs, more) = (planned.kind, planned.runs.clone(), planned.more);
+            Change::TurnPlanned { turn: planned.turn, kind, runs, more, reason: reason() }
+        }
+        E::TurnStopped(stopped) => Change::TurnStopped { turn: stopped.turn, by: name(keyring, stopped.by).await? },
+        E::ToolCallRequested(_)
+        | E::ToolCallApproved(_)
+        | E::ToolCallRejected(_)
+        | E::ToolCallStarted(_)
+        | E::ToolCallCompleted(_)
+        | E::ToolCallFailed(_)
+        | E::ToolCallUncertain(_) => return of_tool_call(keyring, known, texts).await,
+        E::AgentsConfigured(_)
+        | E::StopRequested(_)
+        | E::AgentCompleted(_)
+        | E::AgentFailed(_)
+        | E::ModelCallStarted(_)
+        | E::ModelCallEnded(_) => return Ok(None),
+    }))
+}
+
+async fn of_tool_call(keyring: &Keyring, event: &ConversationEvent, texts: &Texts) -> Result<Option<Change>> {
+    use ConversationEvent as E;
+    let text = || texts.text.clone().unwrap_or_default();
+    Ok(Some(match event {
+        E::ToolCallRequested(wanted) => Change::ToolCallRequested {
+            call: wanted.call,
+            run: wanted.run,
+            tool: wanted.tool.clone(),
+            arguments: text(),
+            needs_approval: wanted.needs_approval,
+        },
+        E::ToolCallApproved(approved) => {
+            let by = name(keyring, approved.by).await?;
+            Change::ToolCallApproved { call: approved.call, by, edited: approved.edited.as_ref().map(|_| text()) }
+        }
+        E::ToolCallRejected(rejected) => {
+            let by = match rejected.by {
+                Some(person) => name(keyring, person).await?,
+                None => SYSTEM.into(),
+            };
+            Change::ToolCallRejected { call: rejected.call, by, reason: texts.reason.clone() }
+        }
+        E::ToolCallStarted(started) => Change::ToolCallStarted { call: started.call, epoch: started.epoch },
+        E::ToolCallCompleted(done) => Change::ToolCallCompleted { call: done.call, result: text() },
+        E::ToolCallFailed(failed) => Change::ToolCallFailed { call: failed.call, error: text() },
+        E::ToolCallUncertain(uncertain) => Change::ToolCallUncertain { call: uncertain.call },
+        _ => return Ok(None),
     }))
 }
 
@@ -193,7 +277,7 @@ async fn named(keyring: &Keyring, person: PersonId, actor: &Actor) -> Result<(St
     let by = match actor {
         Actor::Person(person) => name(keyring, *person).await?,
         Actor::Agent(agent) => agent.clone(),
-        Actor::System => "system".into(),
+        Actor::System => SYSTEM.into(),
     };
     Ok((name(keyring, person).await?, by))
 }

@@ -7,7 +7,8 @@ use events::{ConversationEvent, Cursor};
 use super::item::LiveEvent;
 use super::merge::Open;
 
-/// Whether a search backwards for messages in flight may end at this event: one turn runs at a time, and its runs within it.
+/// Whether a search backwards for messages in flight may end at this event: one turn runs at a time, and its runs within it. A
+/// `TurnStopped` is no bound: a turn that waits can be stopped while another one runs.
 pub(super) fn bounds_a_turn(event: &LiveEvent) -> bool {
     use ConversationEvent::{ConversationStarted, TurnCompleted, TurnFailed, TurnStarted};
     matches!(&event.event, Some(ConversationStarted(_) | TurnStarted(_) | TurnCompleted(_) | TurnFailed(_)))

@@ -293,7 +293,7 @@ impl Watch {
     /// The past is over and the message's end was not in it: unless it goes on, it lies before the reader's cursor.
     async fn check_running(&mut self, message: MessageId) -> Result<()> {
         let Some(loaded) = self.parts.commands.load(self.conversation).await? else { return Ok(()) };
-        let running = loaded.state.turn.as_ref().is_some_and(|turn| turn.runs.iter().any(|run| run.message == message));
+        let running = loaded.state.turn.as_ref().is_some_and(|turn| turn.open_runs().any(|run| run.message == message));
         if running {
             return Ok(());
         }
