@@ -19,6 +19,9 @@ pub enum Error {
         /// Those that are configured.
         known: String,
     },
+    /// A tool that cannot be used as the settings describe it.
+    #[error("{0}")]
+    Tool(String),
     /// The database refused.
     #[error(transparent)]
     Database(#[from] database::Error),
@@ -41,7 +44,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Model(_) | Self::UnknownProvider { .. } => Kind::Invalid,
+            Self::Model(_) | Self::UnknownProvider { .. } | Self::Tool(_) => Kind::Invalid,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Database(_) => Kind::Internal,
             Self::Store(error) => error.kind(),

@@ -9,6 +9,7 @@
 //! * `worker`, `registry`: taking, keeping and giving back
 //! * `turn`, `run`: what a piece of work is
 //! * `history`, `prompt`: what a model is shown; `model`: the models themselves
+//! * `tool`: what agents may do beside talking
 //! * `answer`, `chunks`, `heard`: the way of an answer's pieces to the log
 
 mod agents;
@@ -28,6 +29,7 @@ mod scripted;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod turn;
 mod work;
 mod worker;
@@ -36,3 +38,6 @@ pub use agents::Agents;
 pub use error::{Error, Result};
 pub use model::check_model;
 pub use settings::{Provider, ProviderKind, Secret, Settings, Timeouts};
+pub use tool::{
+    Approval, BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools,
+};

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::tool::ToolSettings;
+
 /// How this process runs agents.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -27,6 +29,8 @@ pub struct Settings {
     pub offline_pace: Duration,
     /// Servers that offer models, by the name that stands before the slash.
     pub providers: BTreeMap<String, Provider>,
+    /// What agents may do beside talking.
+    pub tools: ToolSettings,
 }
 
 /// How long a model may take before the answer fails.
@@ -96,6 +100,7 @@ impl Default for Settings {
             history_limit: 256 << 10,
             offline_pace: Duration::from_millis(30),
             providers: BTreeMap::new(),
+            tools: ToolSettings::default(),
         }
     }
 }

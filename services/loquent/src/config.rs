@@ -7,6 +7,7 @@ pub(crate) mod known;
 pub(crate) mod layers;
 pub(crate) mod roles;
 pub(crate) mod secret;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -221,5 +221,6 @@ pub(crate) fn agent_settings(config: &Config, node: &Node) -> agents::Settings {
         drain: config.server.drain,
         offline_pace: settings.offline_pace,
         providers: providers(settings),
+        tools: settings.tools.clone(),
     }
 }

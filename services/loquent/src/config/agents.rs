@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::layers::Layers;
 use super::secret::Secret;
-use super::{duration, known};
+use super::{duration, known, tools};
 use crate::failure::{Failure, Outcome};
 
 /// Everything about agents, models and those who provide them.
@@ -35,6 +35,8 @@ pub(crate) struct Agents {
     pub(crate) providers: BTreeMap<String, Provider>,
     /// `[models] allow`.
     pub(crate) allowed_models: Option<Vec<String>>,
+    /// `[tools.<name>]` and `[egress]`.
+    pub(crate) tools: agents::ToolSettings,
 }
 
 /// How long an upstream may keep us waiting.
@@ -80,7 +82,9 @@ impl Agents {
             idle: layers.read("timeouts.idle", duration::parse)?,
             total: layers.read("timeouts.total", duration::parse)?,
         };
+        let providers = providers(layers, environment)?;
         Ok(Self {
+            tools: tools::read(layers, environment, &providers["openai"])?,
             model: layers.read("model", |model| Ok(model.to_owned()))?,
             lease: layers.read("lease", lease)?,
             concurrency: layers.read("concurrency", |text| number(text, 1..=100_000))?,
@@ -90,7 +94,7 @@ impl Agents {
             history_limit: layers.read("limits.history", |text| number(text, 1024..=64 << 20))?,
             offline_pace: layers.read("offline.pace", duration::parse)?,
             profiles: profiles(&layers.tables)?,
-            providers: providers(layers, environment)?,
+            providers,
             allowed_models: allowed_models(&layers.tables)?,
         })
     }
@@ -108,7 +112,7 @@ fn number(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, S
 }
 
 /// The tables `[<section>.<name>]`, by name.
-fn named<'t>(tables: &'t Table, section: &str) -> Outcome<Vec<(&'t str, &'t Table)>> {
+pub(super) fn named<'t>(tables: &'t Table, section: &str) -> Outcome<Vec<(&'t str, &'t Table)>> {
     let Some(value) = tables.get(section) else { return Ok(Vec::new()) };
     let all = value.as_table().ok_or_else(|| Failure::usage(format!("{section} must be a table")))?;
     let entry = |(name, value): (&'t String, &'t Value)| match value.as_table() {

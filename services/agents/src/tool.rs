@@ -1,0 +1,123 @@
+//! Tools: what agents may do beside talking, and the guard in front of the network.
+//!
+//! Here a tool is described, its arguments are checked, and it is carried out. Whether it may run at all, what is written down about
+//! it and what follows from its result is decided elsewhere: a result is data, and nothing here acts on what it says.
+//!
+//! * `settings`: what the operator says about tools; `tools`: all of them, by name
+//! * `schema`: whether arguments fit; `cache`: results that are still good
+//! * `http`: tools that the settings declare; `built_in`: those that every node has
+//! * `egress`: the only way to the network; `reply`: how a server's answer becomes the end of a call
+//! * `text`, `html`: what a model is shown of it
+
+mod built_in;
+mod cache;
+mod egress;
+mod html;
+mod http;
+mod reply;
+mod schema;
+mod settings;
+mod text;
+mod tools;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use settings::{
+    Approval, BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools,
+};
+pub(crate) use tools::Tools;
+
+/// A tool as the settings and the built-ins define it.
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    /// What it is for, in words for the model.
+    pub(crate) description: String,
+    /// The JSON Schema of its arguments.
+    pub(crate) parameters: Value,
+    pub(crate) effect: Effect,
+    /// Whether it may be carried out again when nobody knows whether it was.
+    pub(crate) idempotent: bool,
+    pub(crate) approval: Approval,
+    pub(crate) timeout: Duration,
+    /// How long a result is good for the same arguments; zero: not at all.
+    pub(crate) cache: Duration,
+    /// The setting without which every call fails.
+    pub(crate) lacks: Option<&'static str>,
+    pub(crate) kind: Kind,
+    result_limit: usize,
+    schema: schema::Schema,
+}
+
+impl Tool {
+    /// The end of a call whose result was put together here.
+    fn sum_up(&self, result: Value, provenance: Vec<String>) -> Outcome {
+        let json = result.to_string();
+        match json.len() <= self.result_limit {
+            true => Outcome::done(text::clean_value(result), provenance),
+            false => Outcome::done(reply::shown(&json, self.result_limit, true).into(), provenance),
+        }
+    }
+}
+
+/// What carries a tool out.
+pub(crate) enum Kind {
+    /// Another agent: the run loop's own business, never carried out here.
+    Agent,
+    /// A request that the settings describe.
+    Http(http::Http),
+    /// A search of the web.
+    WebSearch(built_in::WebSearch),
+    /// GitHub's API.
+    GitHub(built_in::GitHub),
+    /// A page, as text.
+    FetchUrl,
+    /// A picture.
+    Image(built_in::Image),
+}
+
+/// Whose call it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// Results are kept for one tenant alone.
+    pub(crate) tenant: &'a str,
+    /// Becomes the `Idempotency-Key` of every request.
+    pub(crate) id: &'a str,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// It was carried out.
+    Done {
+        /// JSON, or a text; without control characters.
+        result: Value,
+        /// Where it comes from: addresses without credentials.
+        provenance: Vec<String>,
+        /// Nothing was asked: an earlier result of the same call is still good.
+        cached: bool,
+        /// What belongs beside the result, not in it.
+        artifact: Option<Artifact>,
+    },
+    /// It was not carried out, or the server said no; in words for the model.
+    Failed(String),
+    /// A write whose request left and whose answer is unknown.
+    Uncertain(String),
+}
+
+impl Outcome {
+    fn done(result: Value, provenance: Vec<String>) -> Self {
+        Self::Done { result, provenance, cached: false, artifact: None }
+    }
+}
+
+/// A file that a tool made.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Artifact {
+    pub(crate) media_type: &'static str,
+    pub(crate) bytes: bytes::Bytes,
+}
