@@ -49,7 +49,7 @@ impl Job<'_> {
         let mut attempts = self.context.models.attempts(&question.name);
         let ended = loop {
             speech.begin_call(&call);
-            let ended = match stream(self.context, &mut speech, &question, lost).await {
+            let ended = match stream(&mut speech, &question, lost).await {
                 Ok(reason) => Ended::Finished(reason),
                 Err(Stopped::Failed(failure)) => Ended::Failed(failure),
                 Err(Stopped::ByPerson) => Ended::Stopped,

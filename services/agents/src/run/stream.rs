@@ -98,7 +98,6 @@ impl Speech {
 
 /// Sends one request and streams what comes back.
 pub(super) async fn stream(
-    context: &Context,
     speech: &mut Speech,
     question: &Question,
     lost: &CancellationToken,
