@@ -11,7 +11,10 @@ const ACQUAINTANCE: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(25);
 
 /// What `find` finds, looked for until it is there or the time is up.
-pub(crate) async fn awaited<T>(mut find: impl AsyncFnMut() -> projections::Result<Option<T>>) -> Result<Option<T>> {
+pub(crate) async fn awaited<T, F>(find: impl Fn() -> F) -> Result<Option<T>>
+where
+    F: Future<Output = projections::Result<Option<T>>>,
+{
     let deadline = Instant::now() + ACQUAINTANCE;
     loop {
         let found = find().await?;

@@ -8,8 +8,9 @@
 //! * [`hub`], [`follow`]: what comes by
 //! * [`fill`]: what has been
 //! * [`watch`]: one subscriber
-//! * [`opening`]: sealed values and names, just before they are shown
+//! * [`opening`], [`change`]: sealed values and names, just before they are shown, and what is
 
+mod change;
 mod cut;
 mod fill;
 mod follow;
@@ -43,7 +44,7 @@ use crate::auth::Principal;
 use crate::awaited::awaited;
 use crate::{Deps, Error, Result};
 
-pub use opening::{Change, Update};
+pub use change::{Change, MessageChange, ToolCallChange, Update};
 
 /// How long the chunks of an open message are waited for; the events don't wait longer.
 const CHUNKS: Duration = Duration::from_secs(3);
@@ -163,7 +164,7 @@ impl Live {
     /// Not found; the database.
     pub(crate) async fn message(&self, viewer: &Principal, message: MessageId) -> Result<MessageRow> {
         let model = &self.0.read_model;
-        let row = awaited(async || model.message(&viewer.tenant, viewer.person, message).await).await?;
+        let row = awaited(|| model.message(&viewer.tenant, viewer.person, message)).await?;
         row.ok_or(Error::NotFound("message"))
     }
 }

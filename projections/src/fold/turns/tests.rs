@@ -49,7 +49,7 @@ fn what_steers_a_turn_has_one_of_its_own_only_when_that_begins() {
     assert!(!fold(&story).turns.rows.contains_key(&own));
     story.plan_in(own, question);
     let begun = fold(&story).turns.rows[&own].clone();
-    assert_eq!((begun.status, begun.sequence), (RunStatus::Running, 5));
+    assert_eq!((begun.status, begun.sequence), (RunStatus::Running, 6));
 }
 
 #[test]

@@ -19,7 +19,7 @@ const ARGUMENTS_LIMIT: usize = 256 * 1024;
 /// The tool call that an input names, waited for while it may be on its way into the read model.
 pub(super) async fn tool_call(context: &Context<'_>, id: &ID) -> Answer<ToolCallRow> {
     let (services, caller, id) = (services(context)?, caller(context)?, call_id(id)?);
-    let row = awaited(async || services.read_model.tool_call(&caller.tenant, caller.person, id).await).await?;
+    let row = awaited(|| services.read_model.tool_call(&caller.tenant, caller.person, id)).await?;
     Ok(row.ok_or(Error::NotFound("tool call"))?)
 }
 

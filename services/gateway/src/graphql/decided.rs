@@ -21,16 +21,10 @@ pub(super) fn sent(outcome: &Outcome) -> Option<MessageRow> {
 
 /// The first run of a plan, and the message that it will write.
 pub(super) fn planned(outcome: &Outcome) -> Option<(RunRow, MessageRow)> {
-    let mut regenerates = None;
     events(outcome).find_map(|(record, event)| match event {
-        ConversationEvent::TurnStarted(started) => {
-            regenerates = started.regenerates;
-            None
-        }
         ConversationEvent::TurnPlanned(plan) => {
             let run = plan.runs.first()?;
-            let message = MessageRow { regenerates, ..MessageRow::planned(record, 0, run) };
-            Some((RunRow::planned(record, plan.turn, 0, run), message))
+            Some((RunRow::planned(record, plan.turn, 0, run), MessageRow::planned(record, 0, run)))
         }
         _ => None,
     })

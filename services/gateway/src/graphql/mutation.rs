@@ -6,6 +6,7 @@ use commands::{
     RemoveParticipant, RenameConversation, SendMessage, StartAgent, StartConversation, StopTurn,
 };
 use events::{ConversationId, MessageId, TurnId};
+use projections::MessageRow;
 
 use super::approval::{self, edited, objection};
 use super::inputs::{
@@ -115,7 +116,7 @@ impl Mutation {
             instructions: input.instructions,
         };
         let decision = Decision::of(services(context)?.commands.start_agent(&asking, command).await)?;
-        let planned = planned(context, &decision).await?;
+        let planned = planned(context, &decision, None).await?;
         Ok(StartAgentPayload::of(decision, planned, input.client_mutation_id))
     }
 
@@ -160,7 +161,7 @@ impl Mutation {
         let old = services.live.message(caller(context)?, message(&input.message_id)?).await?;
         let command = RegenerateMessage { conversation: old.conversation, message: old.id, model: input.model };
         let decision = Decision::of(services.commands.regenerate_message(&asking, command).await)?;
-        let planned = planned(context, &decision).await?;
+        let planned = planned(context, &decision, Some(old.first_answer())).await?;
         Ok(RegenerateMessagePayload::of(decision, planned.map(|(_, message)| message), input.client_mutation_id))
     }
 
@@ -193,13 +194,19 @@ impl Mutation {
     }
 }
 
-/// The run that was planned, and the message that it will write, each with the other.
-async fn planned(context: &Context<'_>, decision: &Decision) -> Answer<Option<(AgentRun, Message)>> {
+/// The run that was planned, and the message that it will write, each with the other; `regenerates`: the first answer to the same
+/// question.
+async fn planned(
+    context: &Context<'_>,
+    decision: &Decision,
+    regenerates: Option<MessageId>,
+) -> Answer<Option<(AgentRun, Message)>> {
     let rows = decision.outcome().and_then(|outcome| Some((outcome.sequence(), decided::planned(outcome)?)));
     let Some((place, (sequence, (run, message)))) = decision.conversation(caller(context)?).zip(rows) else {
         return Ok(None);
     };
     let run = AgentRun::decided(run, sequence);
+    let message = MessageRow { regenerates, ..message };
     let message = Message::decided(context, message, place).await?.by(run.clone());
     Ok(Some((run.writing(Some(message.clone())), message)))
 }

@@ -1,6 +1,7 @@
 //! What a subscription delivers.
 
 use async_graphql::{ID, Interface, Json, SimpleObject};
+use events::{CallId, MessageId};
 use serde_json::Value;
 
 use super::enums::{ChunkKind, FinishReason};
@@ -8,7 +9,7 @@ use super::scalars::{Cursor, Time, int};
 use super::spent::Usage;
 use super::texts::json;
 use super::{id, plan};
-use crate::live::{Change, Update};
+use crate::live::{Change, MessageChange, ToolCallChange, Update};
 
 /// Declares the types: each with the three fields of the interface, and its own.
 macro_rules! updates {
@@ -227,93 +228,121 @@ updates! {
     }
 }
 
+/// What every update has.
+struct Place {
+    conversation_id: ID,
+    cursor: Cursor,
+    at: Time,
+}
+
+/// The variant at a place, with its own fields.
+macro_rules! update {
+    ($place:ident, $name:ident { $($field:ident: $value:expr),* $(,)? }) => {{
+        let Place { conversation_id, cursor, at } = $place;
+        ConversationUpdate::$name($name { conversation_id, cursor, at, $($field: $value),* })
+    }};
+}
+
 impl From<Update> for ConversationUpdate {
     fn from(update: Update) -> Self {
-        let (conversation_id, cursor, at) = (id(update.conversation), Cursor(update.cursor), Time(update.at));
-        /// The variant, with the common fields and its own.
-        macro_rules! update {
-            ($name:ident { $($field:ident: $value:expr),* $(,)? }) => {
-                Self::$name($name { conversation_id, cursor, at, $($field: $value),* })
-            };
-        }
+        let (conversation_id, cursor) = (id(update.conversation), Cursor(update.cursor));
+        let place = Place { conversation_id, cursor, at: Time(update.at) };
         match update.change {
             Change::ConversationStarted { title } => {
-                update!(ConversationStarted { title: title.map(|title| title.to_string()) })
+                update!(place, ConversationStarted { title: title.map(|title| title.to_string()) })
             }
-            Change::ConversationRenamed { title } => update!(ConversationRenamed { title: title.to_string() }),
-            Change::ConversationArchived => update!(ConversationArchived {}),
-            Change::ParticipantAdded { person, by } => update!(ParticipantAdded { person: person, by: by }),
-            Change::ParticipantRemoved { person, by } => update!(ParticipantRemoved { person: person, by: by }),
-            Change::MessageSent { message, author, text } => {
-                update!(MessageSent { message_id: id(message), author: author, text: text.to_string() })
-            }
-            Change::TurnStarted { turn } => update!(TurnStarted { turn_id: id(turn) }),
-            Change::TurnCompleted { turn } => update!(TurnCompleted { turn_id: id(turn) }),
+            Change::ConversationRenamed { title } => update!(place, ConversationRenamed { title: title.to_string() }),
+            Change::ConversationArchived => update!(place, ConversationArchived {}),
+            Change::ParticipantAdded { person, by } => update!(place, ParticipantAdded { person: person, by: by }),
+            Change::ParticipantRemoved { person, by } => update!(place, ParticipantRemoved { person: person, by: by }),
+            Change::TurnStarted { turn } => update!(place, TurnStarted { turn_id: id(turn) }),
+            Change::TurnPlanned { turn, kind, runs, more, reason } => update!(place, TurnPlanned {
+                turn_id: id(turn),
+                plan: Json(plan::of_event(kind, &runs, more)),
+                reason: reason.to_string(),
+            }),
+            Change::TurnCompleted { turn } => update!(place, TurnCompleted { turn_id: id(turn) }),
             Change::TurnFailed { turn, reason } => {
-                update!(TurnFailed { turn_id: id(turn), reason: reason.to_string() })
+                update!(place, TurnFailed { turn_id: id(turn), reason: reason.to_string() })
             }
-            Change::AgentStarted { run, agent, model, epoch, message } => update!(AgentStarted {
+            Change::TurnStopped { turn, by } => update!(place, TurnStopped { turn_id: id(turn), by: by }),
+            Change::AgentStarted { run, agent, model, epoch, message } => update!(place, AgentStarted {
                 run_id: id(run),
                 agent: agent,
                 model: model,
                 epoch: int(epoch),
                 message_id: id(message),
             }),
-            Change::ChunkProduced { message, run, epoch, index, kind, delta } => update!(ChunkProduced {
-                message_id: id(message),
+            Change::Message(message, change) => place.of_message(message, change),
+            Change::ToolCall(call, change) => place.of_tool_call(call, change),
+        }
+    }
+}
+
+impl Place {
+    fn of_message(self, message: MessageId, change: MessageChange) -> ConversationUpdate {
+        let message_id = id(message);
+        match change {
+            MessageChange::Sent { author, text } => {
+                update!(self, MessageSent { message_id: message_id, author: author, text: text.to_string() })
+            }
+            MessageChange::Produced { run, epoch, index, kind, delta } => update!(self, ChunkProduced {
+                message_id: message_id,
                 run_id: id(run),
                 epoch: int(epoch),
                 index: int(index),
                 kind: kind.into(),
                 delta: delta.to_string(),
             }),
-            Change::MessageCompleted { message, text, finish_reason, usage } => update!(MessageCompleted {
-                message_id: id(message),
+            MessageChange::Completed { text, finish_reason, usage } => update!(self, MessageCompleted {
+                message_id: message_id,
                 text: text.to_string(),
                 finish_reason: finish_reason.into(),
                 usage: usage.map(Into::into),
             }),
-            Change::MessageFailed { message, text, reason } => {
-                update!(MessageFailed { message_id: id(message), text: text.to_string(), reason: reason.to_string() })
-            }
-            Change::MessageStopped { message, text, usage } => update!(MessageStopped {
-                message_id: id(message),
+            MessageChange::Failed { text, reason } => update!(self, MessageFailed {
+                message_id: message_id,
+                text: text.to_string(),
+                reason: reason.to_string(),
+            }),
+            MessageChange::Stopped { text, usage } => update!(self, MessageStopped {
+                message_id: message_id,
                 text: text.to_string(),
                 usage: usage.map(Into::into),
             }),
-            Change::TurnPlanned { turn, kind, runs, more, reason } => update!(TurnPlanned {
-                turn_id: id(turn),
-                plan: Json(plan::of_event(kind, &runs, more)),
-                reason: reason.to_string(),
-            }),
-            Change::TurnStopped { turn, by } => update!(TurnStopped { turn_id: id(turn), by: by }),
-            Change::ToolCallRequested { call, run, tool, arguments, needs_approval } => update!(ToolCallRequested {
-                tool_call_id: id(call),
+        }
+    }
+
+    fn of_tool_call(self, call: CallId, change: ToolCallChange) -> ConversationUpdate {
+        let tool_call_id = id(call);
+        match change {
+            ToolCallChange::Requested { run, tool, arguments, needs_approval } => update!(self, ToolCallRequested {
+                tool_call_id: tool_call_id,
                 run_id: id(run),
                 tool: tool,
                 arguments: Json(json(Some(&arguments))),
                 needs_approval: needs_approval,
             }),
-            Change::ToolCallStarted { call, epoch } => {
-                update!(ToolCallStarted { tool_call_id: id(call), epoch: int(epoch) })
-            }
-            Change::ToolCallUncertain { call } => update!(ToolCallUncertain { tool_call_id: id(call) }),
-            Change::ToolCallApproved { call, by, edited } => update!(ToolCallApproved {
-                tool_call_id: id(call),
+            ToolCallChange::Approved { by, edited } => update!(self, ToolCallApproved {
+                tool_call_id: tool_call_id,
                 by: by,
                 edited_arguments: edited.map(|edited| Json(json(Some(&edited)))),
             }),
-            Change::ToolCallRejected { call, by, reason } => update!(ToolCallRejected {
-                tool_call_id: id(call),
+            ToolCallChange::Rejected { by, reason } => update!(self, ToolCallRejected {
+                tool_call_id: tool_call_id,
                 by: by,
                 reason: reason.map(|reason| reason.to_string()),
             }),
-            Change::ToolCallCompleted { call, result } => {
-                update!(ToolCallCompleted { tool_call_id: id(call), result: Json(json(Some(&result))) })
+            ToolCallChange::Started { epoch } => {
+                update!(self, ToolCallStarted { tool_call_id: tool_call_id, epoch: int(epoch) })
             }
-            Change::ToolCallFailed { call, error } => {
-                update!(ToolCallFailed { tool_call_id: id(call), error: error.to_string() })
+            ToolCallChange::Completed { result } => {
+                update!(self, ToolCallCompleted { tool_call_id: tool_call_id, result: Json(json(Some(&result))) })
             }
+            ToolCallChange::Failed { error } => {
+                update!(self, ToolCallFailed { tool_call_id: tool_call_id, error: error.to_string() })
+            }
+            ToolCallChange::Uncertain => update!(self, ToolCallUncertain { tool_call_id: tool_call_id }),
         }
     }
 }

@@ -28,6 +28,18 @@ pub(super) struct Texts {
     pub(super) cut: Arc<Cut>,
 }
 
+impl Texts {
+    /// The text; empty where it was erased.
+    pub(super) fn text(&self) -> Arc<str> {
+        self.text.clone().unwrap_or_default()
+    }
+
+    /// The reason; empty where it was erased.
+    pub(super) fn reason(&self) -> Arc<str> {
+        self.reason.clone().unwrap_or_default()
+    }
+}
+
 /// A chunk from the log and its text.
 pub(super) struct LiveChunk {
     pub(super) chunk: Arc<Chunk>,

@@ -3,59 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use events::event::{PlanKind, PlannedRun};
-use events::{
-    Actor, CallId, ChunkKind, ChunkTable, ConversationEvent, ConversationId, Cursor, Field, FinishReason, MessageId,
-    PersonId, Record, RunId, Sealed, TurnId, Usage,
-};
+use events::{Actor, ChunkTable, ConversationEvent, Field, PersonId, Record, Sealed};
 use keyring::Keyring;
 
+use super::change::{Change, MessageChange, ToolCallChange};
 use super::cut::{Cut, Sources};
 use super::item::{LiveChunk, LiveEvent, Texts};
 use super::merge::{Delta, Piece};
 use crate::Result;
-
-/// One thing that happened in a conversation, as its participants see it.
-#[derive(Clone, Debug)]
-pub struct Update {
-    /// The conversation.
-    pub conversation: ConversationId,
-    /// Just after this update: what follows is the same whenever it is asked for.
-    pub cursor: Cursor,
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// What happened.
-    pub change: Change,
-}
-
-/// What happened. Persons are under their names; erased texts are empty.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the contract's schema describes every field")]
-pub enum Change {
-    ConversationStarted { title: Option<Arc<str>> },
-    ConversationRenamed { title: Arc<str> },
-    ConversationArchived,
-    ParticipantAdded { person: String, by: String },
-    ParticipantRemoved { person: String, by: String },
-    MessageSent { message: MessageId, author: String, text: Arc<str> },
-    TurnStarted { turn: TurnId },
-    TurnCompleted { turn: TurnId },
-    TurnFailed { turn: TurnId, reason: Arc<str> },
-    AgentStarted { run: RunId, agent: String, model: String, epoch: u32, message: MessageId },
-    ChunkProduced { message: MessageId, run: RunId, epoch: u32, index: u32, kind: ChunkKind, delta: Arc<str> },
-    MessageCompleted { message: MessageId, text: Arc<str>, finish_reason: FinishReason, usage: Option<Usage> },
-    MessageFailed { message: MessageId, text: Arc<str>, reason: Arc<str> },
-    MessageStopped { message: MessageId, text: Arc<str>, usage: Option<Usage> },
-    TurnPlanned { turn: TurnId, kind: PlanKind, runs: Vec<PlannedRun>, more: bool, reason: Arc<str> },
-    TurnStopped { turn: TurnId, by: String },
-    ToolCallRequested { call: CallId, run: RunId, tool: String, arguments: Arc<str>, needs_approval: bool },
-    ToolCallApproved { call: CallId, by: String, edited: Option<Arc<str>> },
-    ToolCallRejected { call: CallId, by: String, reason: Option<Arc<str>> },
-    ToolCallStarted { call: CallId, epoch: u32 },
-    ToolCallCompleted { call: CallId, result: Arc<str> },
-    ToolCallFailed { call: CallId, error: Arc<str> },
-    ToolCallUncertain { call: CallId },
-}
 
 /// What is shown for a person who was erased.
 const ERASED: &str = "erased";
@@ -173,7 +128,8 @@ pub(super) async fn of_chunk(keyring: &Keyring, piece: Piece) -> Result<Option<(
         Delta::Plain(text) => Some(Arc::from(text)),
     };
     let Piece { message, run, epoch, index, kind, at, .. } = piece;
-    Ok(delta.map(|delta| (at, Change::ChunkProduced { message, run, epoch, index, kind, delta })))
+    let produced = |delta| MessageChange::Produced { run, epoch, index, kind, delta };
+    Ok(delta.map(|delta| (at, Change::Message(message, produced(delta)))))
 }
 
 /// What is shown of an event; nothing of one that is of no interest to clients.
@@ -181,11 +137,9 @@ pub(super) async fn of_event(keyring: &Keyring, event: &LiveEvent) -> Result<Opt
     use ConversationEvent as E;
     let Some(known) = &event.event else { return Ok(None) };
     let texts = texts(keyring, event).await?;
-    let text = || texts.text.clone().unwrap_or_default();
-    let reason = || texts.reason.clone().unwrap_or_default();
     Ok(Some(match known {
         E::ConversationStarted(_) => Change::ConversationStarted { title: texts.text.clone() },
-        E::ConversationRenamed(_) => Change::ConversationRenamed { title: text() },
+        E::ConversationRenamed(_) => Change::ConversationRenamed { title: texts.text() },
         E::ConversationArchived(_) => Change::ConversationArchived,
         E::ParticipantAdded(added) => {
             let (person, by) = named(keyring, added.person, &event.record.actor).await?;
@@ -195,13 +149,14 @@ pub(super) async fn of_event(keyring: &Keyring, event: &LiveEvent) -> Result<Opt
             let (person, by) = named(keyring, removed.person, &event.record.actor).await?;
             Change::ParticipantRemoved { person, by }
         }
-        E::MessageSent(sent) => {
-            let author = name(keyring, sent.author).await?;
-            Change::MessageSent { message: sent.message, author, text: text() }
-        }
         E::TurnStarted(started) => Change::TurnStarted { turn: started.turn },
+        E::TurnPlanned(planned) => {
+            let (kind, runs, more) = (planned.kind, planned.runs.clone(), planned.more);
+            Change::TurnPlanned { turn: planned.turn, kind, runs, more, reason: texts.reason() }
+        }
         E::TurnCompleted(completed) => Change::TurnCompleted { turn: completed.turn },
-        E::TurnFailed(failed) => Change::TurnFailed { turn: failed.turn, reason: reason() },
+        E::TurnFailed(failed) => Change::TurnFailed { turn: failed.turn, reason: texts.reason() },
+        E::TurnStopped(stopped) => Change::TurnStopped { turn: stopped.turn, by: name(keyring, stopped.by).await? },
         E::AgentStarted(started) => Change::AgentStarted {
             run: started.run,
             agent: started.agent.clone(),
@@ -209,63 +164,66 @@ pub(super) async fn of_event(keyring: &Keyring, event: &LiveEvent) -> Result<Opt
             epoch: started.epoch,
             message: started.message,
         },
-        E::MessageCompleted(end) => {
-            let (finish_reason, usage) = (end.finish_reason, end.spent.usage);
-            Change::MessageCompleted { message: end.message, text: text(), finish_reason, usage }
-        }
-        E::MessageFailed(end) => Change::MessageFailed { message: end.message, text: text(), reason: reason() },
-        E::MessageStopped(end) => {
-            Change::MessageStopped { message: end.message, text: text(), usage: end.spent.usage }
-        }
-        E::TurnPlanned(planned) => {
-            let (kind, runs, more) = (planned.kind, planned.runs.clone(), planned.more);
-            Change::TurnPlanned { turn: planned.turn, kind, runs, more, reason: reason() }
-        }
-        E::TurnStopped(stopped) => Change::TurnStopped { turn: stopped.turn, by: name(keyring, stopped.by).await? },
-        E::ToolCallRequested(_)
-        | E::ToolCallApproved(_)
-        | E::ToolCallRejected(_)
-        | E::ToolCallStarted(_)
-        | E::ToolCallCompleted(_)
-        | E::ToolCallFailed(_)
-        | E::ToolCallUncertain(_) => return of_tool_call(keyring, known, texts).await,
         E::AgentsConfigured(_)
         | E::StopRequested(_)
         | E::AgentCompleted(_)
         | E::AgentFailed(_)
         | E::ModelCallStarted(_)
         | E::ModelCallEnded(_) => return Ok(None),
+        _ => match of_message(keyring, known, texts).await? {
+            Some(change) => change,
+            None => return of_tool_call(keyring, known, texts).await,
+        },
     }))
+}
+
+async fn of_message(keyring: &Keyring, event: &ConversationEvent, texts: &Texts) -> Result<Option<Change>> {
+    use ConversationEvent as E;
+    let (message, change) = match event {
+        E::MessageSent(sent) => {
+            let author = name(keyring, sent.author).await?;
+            (sent.message, MessageChange::Sent { author, text: texts.text() })
+        }
+        E::MessageCompleted(end) => {
+            let (finish_reason, usage) = (end.finish_reason, end.spent.usage);
+            (end.message, MessageChange::Completed { text: texts.text(), finish_reason, usage })
+        }
+        E::MessageFailed(end) => {
+            (end.message, MessageChange::Failed { text: texts.text(), reason: texts.reason() })
+        }
+        E::MessageStopped(end) => {
+            (end.message, MessageChange::Stopped { text: texts.text(), usage: end.spent.usage })
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Change::Message(message, change)))
 }
 
 async fn of_tool_call(keyring: &Keyring, event: &ConversationEvent, texts: &Texts) -> Result<Option<Change>> {
     use ConversationEvent as E;
-    let text = || texts.text.clone().unwrap_or_default();
-    Ok(Some(match event {
-        E::ToolCallRequested(wanted) => Change::ToolCallRequested {
-            call: wanted.call,
-            run: wanted.run,
-            tool: wanted.tool.clone(),
-            arguments: text(),
-            needs_approval: wanted.needs_approval,
-        },
+    let (call, change) = match event {
+        E::ToolCallRequested(wanted) => {
+            let (run, tool, needs_approval) = (wanted.run, wanted.tool.clone(), wanted.needs_approval);
+            (wanted.call, ToolCallChange::Requested { run, tool, arguments: texts.text(), needs_approval })
+        }
         E::ToolCallApproved(approved) => {
             let by = name(keyring, approved.by).await?;
-            Change::ToolCallApproved { call: approved.call, by, edited: approved.edited.as_ref().map(|_| text()) }
+            (approved.call, ToolCallChange::Approved { by, edited: approved.edited.as_ref().map(|_| texts.text()) })
         }
         E::ToolCallRejected(rejected) => {
             let by = match rejected.by {
                 Some(person) => name(keyring, person).await?,
                 None => SYSTEM.into(),
             };
-            Change::ToolCallRejected { call: rejected.call, by, reason: texts.reason.clone() }
+            (rejected.call, ToolCallChange::Rejected { by, reason: texts.reason.clone() })
         }
-        E::ToolCallStarted(started) => Change::ToolCallStarted { call: started.call, epoch: started.epoch },
-        E::ToolCallCompleted(done) => Change::ToolCallCompleted { call: done.call, result: text() },
-        E::ToolCallFailed(failed) => Change::ToolCallFailed { call: failed.call, error: text() },
-        E::ToolCallUncertain(uncertain) => Change::ToolCallUncertain { call: uncertain.call },
+        E::ToolCallStarted(started) => (started.call, ToolCallChange::Started { epoch: started.epoch }),
+        E::ToolCallCompleted(done) => (done.call, ToolCallChange::Completed { result: texts.text() }),
+        E::ToolCallFailed(failed) => (failed.call, ToolCallChange::Failed { error: texts.text() }),
+        E::ToolCallUncertain(uncertain) => (uncertain.call, ToolCallChange::Uncertain),
         _ => return Ok(None),
-    }))
+    };
+    Ok(Some(Change::ToolCall(call, change)))
 }
 
 async fn name(keyring: &Keyring, person: PersonId) -> Result<String> {

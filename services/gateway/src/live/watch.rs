@@ -12,7 +12,8 @@ use super::fill::{Fill, Handover, Progress, merge_at};
 use super::hub::{Missed, Reader};
 use super::item::{Live, LiveEvent};
 use super::merge::{Merge, Piece, Step};
-use super::opening::{self, Update};
+use super::change::Update;
+use super::opening;
 use crate::{Error, Result};
 
 /// How long something may be held before what it waits for is looked for in the store and on the log.

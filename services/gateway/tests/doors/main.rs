@@ -4,6 +4,7 @@
 mod stand;
 
 mod access;
+mod approvals;
 mod auth;
 mod health;
 mod http_rules;
@@ -12,3 +13,4 @@ mod mutations;
 mod paths;
 mod queries;
 mod serving;
+mod turns;

@@ -11,7 +11,7 @@ async fn an_answer_is_seen_as_it_is_written() {
     let (message, sequence) = node.say(conversation, "hello").await;
     let mut watch = Watch::conversation(&node, "alice", conversation, Some(&sequence.to_string())).await;
     let mut scribe = Scribe::begin(&node, conversation, message).await;
-    assert_eq!(kinds(&watch.take(2).await), ["TurnStarted", "AgentStarted"]);
+    assert_eq!(kinds(&watch.take(3).await), ["TurnStarted", "TurnPlanned", "AgentStarted"]);
     scribe.think("hmm").await;
     scribe.write("Good ").await;
     let chunks = watch.take(2).await;
@@ -42,6 +42,7 @@ async fn from_the_beginning_everything_is_there_with_names_and_times() {
             "ConversationStarted",
             "MessageSent",
             "TurnStarted",
+            "TurnPlanned",
             "AgentStarted",
             "ChunkProduced",
             "MessageFailed",
@@ -50,12 +51,13 @@ async fn from_the_beginning_everything_is_there_with_names_and_times() {
     );
     assert_eq!(updates[1]["author"], "alice");
     assert_eq!(updates[1]["text"], "hello");
-    assert_eq!(updates[5]["text"], "good day");
-    assert_eq!(updates[5]["reason"], "the model hung up");
+    assert_eq!(updates[3]["reason"], "the only agent");
+    assert_eq!(updates[6]["text"], "good day");
     assert_eq!(updates[6]["reason"], "the model hung up");
-    assert_eq!(updates[4]["at"], updates[3]["at"]);
-    assert_eq!(updates[4]["epoch"], 1);
-    assert_eq!(updates[4]["index"], 0);
+    assert_eq!(updates[7]["reason"], "the model hung up");
+    assert_eq!(updates[5]["at"], updates[4]["at"]);
+    assert_eq!(updates[5]["epoch"], 1);
+    assert_eq!(updates[5]["index"], 0);
 }
 
 #[tokio::test]
@@ -114,6 +116,7 @@ async fn chunks_can_be_left_out() {
             "ConversationStarted",
             "MessageSent",
             "TurnStarted",
+            "TurnPlanned",
             "AgentStarted",
             "MessageSent",
             "MessageCompleted",
@@ -121,7 +124,7 @@ async fn chunks_can_be_left_out() {
         ]
     );
     let rest =
-        Watch::conversation(&node, "alice", conversation, Some(cursor(&updates[4]))).await.until("TurnCompleted").await;
+        Watch::conversation(&node, "alice", conversation, Some(cursor(&updates[5]))).await.until("TurnCompleted").await;
     assert_eq!(deltas(&rest), ["good ", "day"]);
 }
 
@@ -166,10 +169,18 @@ async fn an_erased_persons_words_and_answers_are_gone_and_cursors_stay() {
     let after = Watch::conversation(&node, "bob", conversation, Some("0")).await.until("TurnCompleted").await;
     assert_eq!(
         kinds(&after),
-        ["ConversationStarted", "MessageSent", "TurnStarted", "AgentStarted", "MessageCompleted", "TurnCompleted"]
+        [
+            "ConversationStarted",
+            "MessageSent",
+            "TurnStarted",
+            "TurnPlanned",
+            "AgentStarted",
+            "MessageCompleted",
+            "TurnCompleted"
+        ]
     );
     assert_eq!(after[1]["text"], "");
-    assert_eq!(after[4]["text"], "");
+    assert_eq!(after[5]["text"], "");
     let chunk = before.iter().find(|update| update["delta"] == "good ").unwrap();
     let rest = Watch::conversation(&node, "bob", conversation, Some(cursor(chunk))).await.until("TurnCompleted").await;
     assert_eq!(kinds(&rest), ["MessageCompleted", "TurnCompleted"]);

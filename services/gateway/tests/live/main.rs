@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod node;
+#[path = "../stand/scribe.rs"]
 mod scribe;
 mod watch;
 
@@ -11,3 +12,4 @@ mod events;
 mod messages;
 mod resume;
 mod sockets;
+mod teams;

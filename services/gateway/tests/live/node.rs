@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::scribe::Tools;
+
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
 pub(crate) struct Node {
@@ -31,6 +33,12 @@ pub(crate) struct Node {
     pub(crate) log: EventLog,
     pub(crate) stop: CancellationToken,
     _database: TestDatabase,
+}
+
+impl From<&Node> for Tools {
+    fn from(node: &Node) -> Self {
+        Self { commands: node.commands.clone(), keyring: node.keyring.clone(), log: node.log.clone() }
+    }
 }
 
 impl Drop for Node {

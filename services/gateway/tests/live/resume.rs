@@ -100,7 +100,7 @@ async fn a_long_history_is_read_in_order() {
             break;
         }
     }
-    assert_eq!(count, 1 + 40 * (1 + 2 + 5 + 2));
+    assert_eq!(count, 1 + 40 * (1 + 3 + 5 + 2));
 }
 
 #[tokio::test]

@@ -23,7 +23,13 @@ const ALL: &str = "fragment All on ConversationUpdate { __typename conversationI
     ... on TurnFailed { turnId reason } ... on AgentStarted { runId agent model epoch messageId } \
     ... on ChunkProduced { messageId runId epoch index kind delta } \
     ... on MessageCompleted { messageId text finishReason usage { inputTokens } } \
-    ... on MessageFailed { messageId text reason } }";
+    ... on MessageFailed { messageId text reason } \
+    ... on MessageStopped { messageId text usage { inputTokens } } \
+    ... on TurnPlanned { turnId plan reason } ... on TurnStopped { turnId by } \
+    ... on ToolCallRequested { toolCallId runId tool arguments needsApproval } ... on ToolCallStarted { toolCallId epoch } \
+    ... on ToolCallApproved { toolCallId by editedArguments } ... on ToolCallRejected { toolCallId by refusal: reason } \
+    ... on ToolCallCompleted { toolCallId result } ... on ToolCallFailed { toolCallId error } \
+    ... on ToolCallUncertain { toolCallId } }";
 
 /// An event stream under way.
 pub(crate) struct Watch {

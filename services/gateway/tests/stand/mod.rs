@@ -1,6 +1,8 @@
 //! A gateway on an embedded node, without sockets: on SQLite, and on PostgreSQL where `TEST_DATABASE_URL` names one.
 #![allow(dead_code, unreachable_pub, reason = "shared by several test files, each of which uses a part of it")]
 
+pub mod scribe;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,12 @@ pub struct Stand {
     projector: CancellationToken,
 }
 
+impl From<&Stand> for scribe::Tools {
+    fn from(stand: &Stand) -> Self {
+        Self { commands: stand.commands.clone(), keyring: stand.keyring.clone(), log: stand.log.clone() }
+    }
+}
+
 impl Drop for Stand {
     fn drop(&mut self) {
         self.projector.cancel();
@@ -52,6 +60,11 @@ impl Stand {
     }
 
     pub async fn without_projector(settings: Settings) -> Self {
+        Self::of(settings, Catalog::built_in("offline")).await
+    }
+
+    /// With these agents and approvers; nothing fills the read model.
+    pub async fn of(settings: Settings, catalog: Catalog) -> Self {
         let database = match database::testing::postgres().await {
             Some(database) => database,
             None => database::testing::sqlite().await,
@@ -59,7 +72,7 @@ impl Stand {
         let keyring = Keyring::new(database.database.clone(), MasterKey::generate());
         let store = EventStore::new(database.database.clone()).await.expect("a store");
         let log = EventLog::connect(log_settings(), store.clone()).await.expect("a log");
-        let commands = Commands::new(store.clone(), keyring.clone(), Arc::new(Catalog::built_in("offline")));
+        let commands = Commands::new(store.clone(), keyring.clone(), Arc::new(catalog));
         let deps = Deps {
             store: store.clone(),
             log: log.clone(),
@@ -169,6 +182,13 @@ impl Person<'_> {
     pub async fn conversation(&self) -> (String, String) {
         let started = self.start(json!({ "agents": [] })).await;
         (text(&started["conversation"]["id"]), text(&started["cursor"]))
+    }
+
+    /// A conversation with a message that the default agent will answer; nobody has begun to.
+    pub async fn question(&self) -> (events::ConversationId, events::MessageId) {
+        let sent = self.ask(SEND, json!({ "input": { "text": "hello" } })).await["sendMessage"].take();
+        let conversation = text(&sent["conversation"]["id"]).parse().expect("an id");
+        (conversation, text(&sent["message"]["id"]).parse().expect("an id"))
     }
 
     pub async fn say(&self, conversation: &str, words: &str) -> Value {

@@ -183,6 +183,7 @@ fn winner(end: &LiveEvent) -> (MessageId, u32) {
     match end.event.as_ref().unwrap() {
         ConversationEvent::MessageCompleted(end) => (end.message, end.epoch),
         ConversationEvent::MessageFailed(end) => (end.message, end.epoch),
+        ConversationEvent::MessageStopped(end) => (end.message, end.epoch),
         _ => panic!("no end"),
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use event_log::Chunk;
 use events::event::{
     AgentCompleted, AgentStarted, ContextReference, ConversationStarted, MessageCompleted, MessageFailed, MessageSent,
-    TurnCompleted, TurnFailed, TurnStarted,
+    MessageStopped, Spent, TurnCompleted, TurnStarted, TurnStopped,
 };
 use events::record::Envelope;
 use events::{
@@ -15,7 +15,7 @@ use events::{
     KeyId, MessageId, PersonId, Record, RunId, Sealed, Sequence, TurnId,
 };
 
-use crate::live::cut::Cut;
+use crate::live::cut::{Cut, Sources};
 use crate::live::item::{LiveChunk, LiveEvent};
 
 /// A small generator of our own (xorshift): the same seed, the same history.
@@ -100,104 +100,116 @@ impl World {
                 author: self.person,
                 text,
                 text_bytes: 2,
-                awaits_turn: true,
+                turn: Some(TurnId::generate()),
+                steers: None,
                 message_type: None,
                 metadata: None,
+                response_schema: None,
             });
         }
     }
 
+    /// Several messages at a time, each in the making, taken over, or at its end.
     fn turn(&mut self, dice: &mut Dice) {
         let turn = TurnId::generate();
-        self.append(TurnStarted { turn, message: None, person: self.person });
-        let mut failed = false;
-        for _ in 0..=dice.below(2) {
-            failed = self.run(dice, turn);
-            if failed {
-                break;
+        self.append(TurnStarted { turn, message: None, person: self.person, regenerates: None });
+        let mut writers: Vec<_> = (0..=dice.below(3)).map(|_| Writer::default()).collect();
+        while !writers.is_empty() {
+            let place = dice.below(writers.len());
+            let writer = &mut writers[place];
+            match dice.below(12) {
+                _ if writer.epoch == 0 => self.claim(writer, turn),
+                0 if writer.epoch < 3 => self.claim(writer, turn),
+                1 | 2 => {
+                    let writer = writers.swap_remove(place);
+                    self.end(dice, writer);
+                }
+                3 => self.say(1),
+                // A turn that waits is stopped while this one runs.
+                4 => drop(self.append(TurnStopped { turn: TurnId::generate(), by: self.person, rolled_back: false })),
+                _ => self.stream(dice, writer),
             }
         }
-        if failed {
-            self.append(TurnFailed { turn, reason: sealed("so") });
+        if dice.one_in(4) {
+            self.append(TurnStopped { turn, by: self.person, rolled_back: true });
         } else {
             self.append(TurnCompleted { turn });
         }
     }
 
-    fn run(&mut self, dice: &mut Dice, turn: TurnId) -> bool {
-        let (run, message) = (RunId::generate(), MessageId::generate());
-        let (mut epoch, mut started, mut table, mut texts) = (0, 0, Vec::new(), [String::new(), String::new()]);
-        while epoch == 0 || (epoch < 3 && dice.one_in(4)) {
-            epoch += 1;
-            self.say(dice.below(2));
-            let context =
-                ContextReference { conversation: self.conversation, up_to: 0, renderer: 1, digest: String::new() };
-            let (agent, model) = ("assistant".into(), "offline".into());
-            started = self.append(AgentStarted { run, turn, message, agent, model, epoch, context });
-            (table, texts) = self.stream(dice, message, run, epoch, started);
-        }
-        let failed = dice.one_in(4);
-        let (chunks, [text, reasoning]) = (sealed(""), texts.clone().map(|text| sealed(&text)));
-        let reasoning = Some(reasoning);
-        let end = if failed {
-            self.append(MessageFailed {
-                message,
-                run,
-                epoch,
-                started,
-                text,
-                reasoning,
-                chunks,
-                reason: sealed("why"),
-                usage: None,
-            })
-        } else {
-            let finish_reason = FinishReason::Stop;
-            self.append(MessageCompleted {
-                message,
-                run,
-                epoch,
-                started,
-                text,
-                reasoning,
-                chunks,
-                finish_reason,
-                usage: None,
-            })
-        };
-        let [text, reasoning] = texts;
-        self.ends.insert(started, (end, Arc::new(Cut::new(ChunkTable(table), text.into(), reasoning.into()).unwrap())));
-        self.say(dice.below(2));
-        self.append(AgentCompleted { run, usage: None });
-        failed
+    fn claim(&mut self, writer: &mut Writer, turn: TurnId) {
+        let (run, message, epoch) = (writer.run, writer.message, writer.epoch + 1);
+        let (conversation, profile, digest) = (self.conversation, String::new(), String::new());
+        let context = ContextReference { conversation, up_to: 0, profile, renderer: 1, digest };
+        let (agent, model) = ("assistant".into(), "offline".into());
+        let started = self.append(AgentStarted { run, turn, message, agent, model, epoch, context });
+        *writer = Writer { run, message, epoch, started, after: started, ..Writer::default() };
     }
 
-    fn stream(
-        &mut self,
-        dice: &mut Dice,
-        message: MessageId,
-        run: RunId,
-        epoch: u32,
-        started: Sequence,
-    ) -> (Vec<ChunkSpan>, [String; 2]) {
-        let (mut table, mut texts) = (Vec::new(), [String::new(), String::new()]);
-        let mut after = started;
-        for index in 0..dice.below(8) {
-            if dice.one_in(3) {
-                self.say(1);
-            }
-            // A worker knows of other people's events late, but never goes back.
-            let newest = self.events.len() as Sequence;
-            after += dice.below(usize::try_from(newest - after).unwrap() + 1) as Sequence;
-            let kind = if dice.one_in(4) { ChunkKind::Reasoning } else { ChunkKind::Text };
-            let text = format!("{message}/{epoch}/{index} ");
-            texts[usize::from(kind == ChunkKind::Reasoning)] += &text;
-            let (index, delay_ms) = (u32::try_from(index).unwrap(), 7 * index as u64);
-            table.push(ChunkSpan { kind, bytes: u32::try_from(text.len()).unwrap(), delay_ms, after });
-            let data = ChunkProduced { message, run, epoch, index, kind, delta: sealed(&text), after, delay_ms };
-            let (conversation, tenant, at) = (self.conversation, "default".into(), self.start);
-            self.chunks.push(LiveChunk::new(Arc::new(Chunk { conversation, tenant, at, data })));
-        }
-        (table, texts)
+    fn end(&mut self, dice: &mut Dice, writer: Writer) {
+        let Writer { run, message, epoch, started, table, texts, .. } = writer;
+        let Sources { text, reasoning, calls } = texts.clone();
+        let (text, chunks, spent) = (sealed(&text), sealed(""), Spent::default());
+        let (reasoning, calls) = (Some(sealed(&reasoning)), Some(sealed(&calls)));
+        let (finish_reason, reason) = (FinishReason::Stop, sealed("why"));
+        let end = match dice.below(4) {
+            0 => self.append(MessageFailed { message, run, epoch, started, text, reasoning, calls, chunks, reason, spent }),
+            1 => self.append(MessageStopped { message, run, epoch, started, text, reasoning, calls, chunks, spent }),
+            _ => self.append(MessageCompleted {
+                message,
+                run,
+                epoch,
+                started,
+                text,
+                reasoning,
+                calls,
+                chunks,
+                finish_reason,
+                spent,
+            }),
+        };
+        let texts = Sources {
+            text: texts.text.into(),
+            reasoning: texts.reasoning.into(),
+            calls: texts.calls.into(),
+        };
+        self.ends.insert(started, (end, Arc::new(Cut::new(ChunkTable(table), texts).unwrap())));
+        self.say(dice.below(2));
+        self.append(AgentCompleted { run, spent: Spent::default() });
+    }
+
+    fn stream(&mut self, dice: &mut Dice, writer: &mut Writer) {
+        let Writer { run, message, epoch, .. } = *writer;
+        // A worker knows of other people's events late, but never goes back.
+        let newest = self.events.len() as Sequence;
+        writer.after += dice.below(usize::try_from(newest - writer.after).unwrap() + 1) as Sequence;
+        let kind = [ChunkKind::Text, ChunkKind::Text, ChunkKind::Reasoning, ChunkKind::ToolCall][dice.below(4)];
+        let (after, index) = (writer.after, u32::try_from(writer.table.len()).unwrap());
+        let text = format!("{message}/{epoch}/{index} ");
+        *writer.texts.of_mut(kind) += &text;
+        let delay_ms = 7 * u64::from(index);
+        writer.table.push(ChunkSpan { kind, bytes: u32::try_from(text.len()).unwrap(), delay_ms, after });
+        let data = ChunkProduced { message, run, epoch, index, kind, delta: sealed(&text), after, delay_ms };
+        let (conversation, tenant, at) = (self.conversation, "default".into(), self.start);
+        self.chunks.push(LiveChunk::new(Arc::new(Chunk { conversation, tenant, at, data })));
+    }
+}
+
+/// A run in the making.
+struct Writer {
+    run: RunId,
+    message: MessageId,
+    epoch: u32,
+    started: Sequence,
+    after: Sequence,
+    table: Vec<ChunkSpan>,
+    texts: Sources<String>,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        let (run, message) = (RunId::generate(), MessageId::generate());
+        let (table, texts) = (Vec::new(), Sources::default());
+        Self { run, message, epoch: 0, started: 0, after: 0, table, texts }
     }
 }
