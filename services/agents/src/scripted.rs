@@ -131,6 +131,14 @@ pub(crate) fn delta(text: &str) -> Act {
     send(&format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"))
 }
 
+/// The model wants this tool, with these arguments.
+pub(crate) fn wants(tool: &str, arguments: &str) -> Act {
+    let call = serde_json::json!({ "choices": [{ "delta": { "tool_calls": [
+        { "index": 0, "id": "call_x", "type": "function", "function": { "name": tool, "arguments": arguments } }
+    ] } }] });
+    send(&format!("data: {call}\n\ndata: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"tool_calls\"}}]}}\n\ndata: [DONE]\n\n"))
+}
+
 pub(crate) fn stop() -> Act {
     send("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
 }

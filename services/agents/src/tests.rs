@@ -1,6 +1,9 @@
 //! Whole runs: from a person's message to the end of the answer.
 
 mod rig;
+mod stops;
+mod teams;
+mod tools;
 
 use std::sync::Arc;
 use std::time::Duration;
