@@ -79,7 +79,7 @@ pub(super) fn read(
     let nothing = Table::new();
     let mut tables = BTreeMap::from([("openai", &nothing), ("anthropic", &nothing)]);
     tables.extend(named(&layers.tables, "providers")?);
-    let provider = |(name, table)| {
+    let provider = |(name, table): (&str, &Table)| {
         let fields = Fields::new(format!("providers.{name}"), table, &KEYS)?;
         Ok((name.to_owned(), provider(name, &fields, layers, environment, defaults)?))
     };
@@ -136,7 +136,7 @@ fn timeouts(fields: &Fields<'_>, defaults: Timeouts) -> Outcome<Timeouts> {
     let Some(fields) = fields.table("timeouts", &["connect", "first_token", "idle", "total"])? else {
         return Ok(defaults);
     };
-    let length = |key, default| Ok(fields.parsed(key, duration::parse)?.unwrap_or(default));
+    let length = |key, default| -> Outcome<Duration> { Ok(fields.parsed(key, duration::parse)?.unwrap_or(default)) };
     Ok(Timeouts {
         connect: length("connect", defaults.connect)?,
         first_token: length("first_token", defaults.first_token)?,
