@@ -41,7 +41,7 @@ async fn a_provider_that_is_busy_or_fails_is_asked_again() {
             let end = completed(&records).remove(0);
             assert_eq!(rig.open(id, end.message, "text", &end.text).await, "ok");
             assert_eq!((scripted.requests().len(), nobody.requests().len()), (3, 0));
-            assert_eq!(end.usage.map(|usage| (usage.input_tokens, usage.output_tokens)), Some((9, 5)));
+            assert_eq!(end.spent.usage.map(|usage| (usage.input_tokens, usage.output_tokens)), Some((9, 5)));
         }
     }
 }
