@@ -29,6 +29,7 @@ mod scripted;
 mod settings;
 #[cfg(test)]
 mod tests;
+#[cfg_attr(not(test), expect(dead_code, reason = "the run loop calls it next"))]
 mod tool;
 mod turn;
 mod work;
