@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use commands::{Loaded, Run, Turn};
 use events::event::{ContextReference, Cost};
 use events::{ChunkTable, Field, Kind};
+use serde_json::Value;
 
 use super::Job;
 use crate::answer::Parts;
@@ -28,6 +29,8 @@ pub(super) struct Question {
     /// When the attempt began that the run goes on with.
     pub(super) started_at: Option<DateTime<Utc>>,
     before: Before,
+    /// JSON Schema that the answer must fit; a plan is judged by whoever carries it out.
+    form: Option<Value>,
 }
 
 /// What the run has said before this question.
@@ -90,7 +93,8 @@ impl Job<'_> {
             digest: self.key.digest(&request),
         };
         let started_at = self.started_at().await?;
-        Ok(Ok(Question { name, model, prompt, request, context, reserved, started_at, before }))
+        let form = prompt.response_schema.clone().filter(|_| !self.plans(&profile));
+        Ok(Ok(Question { name, model, prompt, request, context, reserved, started_at, before, form }))
     }
 
     /// Where the attempt stands that goes on; a new one says again what the run has said.
@@ -100,6 +104,11 @@ impl Job<'_> {
             return Before { said, table: history.table.clone(), to_say: Parts::default() };
         }
         Before { to_say: said, ..Before::default() }
+    }
+
+    /// Its answer is a plan.
+    fn plans(&self, profile: &Profile) -> bool {
+        profile.plan_schema.is_some() && self.turn.more
     }
 
     pub(super) fn goes_on(&self) -> bool {
@@ -131,7 +140,7 @@ impl Question {
 
     /// Why an answer is not of the form that was asked for.
     pub(super) fn checked(&self, text: &str) -> Option<Failure> {
-        let schema = self.prompt.response_schema.as_ref()?;
+        let schema = self.form.as_ref()?;
         let wrong = crate::structured::violation(schema, text)?;
         Some(Failure::new("schema", format_args!("the answer is not of the form that was asked for: {wrong}")))
     }

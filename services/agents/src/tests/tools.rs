@@ -50,7 +50,7 @@ fn with_tool(model: &Scripted, tool: &str) -> Settings {
         headers: Vec::new(),
         effect: None,
         idempotent: None,
-        rules: Rules { timeout: Some(Duration::from_secs(5)), ..Rules::default() },
+        rules: Rules { timeout: Some(Duration::from_secs(10)), approval: Some(Approval::Auto), ..Rules::default() },
     };
     let tools = ToolSettings {
         http: BTreeMap::from([("look".into(), look)]),

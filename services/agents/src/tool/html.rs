@@ -99,8 +99,12 @@ fn raw(name: &str) -> TokenSinkResult<()> {
 }
 
 fn is_hidden(name: &str) -> bool {
-    let hidden = ["script", "style", "template", "svg", "iframe", "object", "noembed", "noframes", "canvas", "audio"];
-    hidden.contains(&name) || name == "video"
+    matches!(name, "script" | "style" | "template" | "svg" | "iframe" | "noembed" | "noframes")
+}
+
+/// Only foreign elements may be their own end.
+fn is_empty(tag: &Tag) -> bool {
+    tag.self_closing && &*tag.name == "svg"
 }
 
 fn gap_around(name: &str) -> Gap {
@@ -132,11 +136,11 @@ impl Page {
     fn open(&mut self, tag: &Tag) {
         let name: &str = &tag.name;
         if let Some((hidden, depth)) = &mut self.hidden {
-            *depth += usize::from(hidden == name && !tag.self_closing);
+            *depth += usize::from(hidden == name && !is_empty(tag));
             return;
         }
         if is_hidden(name) {
-            self.hidden = (!tag.self_closing).then(|| (name.to_owned(), 1));
+            self.hidden = (!is_empty(tag)).then(|| (name.to_owned(), 1));
             return;
         }
         self.gap = self.gap.max(gap_around(name));
@@ -267,6 +271,7 @@ mod tests {
     #[test]
     fn what_no_reader_sees_is_left_out() {
         assert_eq!(text("a<svg><text>b</text><svg></svg>c</svg>d<template><p>e</template><!-- f -->g"), "adg");
+        assert_eq!(text("a<script/>let b = 1;</script>c<svg/>d"), "acd");
         assert_eq!(text("a<script>if (1 < 2) { '</b>' }</script> b<iframe><p>x</iframe>"), "a b");
     }
 
