@@ -75,6 +75,11 @@ impl Chunks {
         Self { log, attempt, listener, spans: before.0, begun: now, lead, next: now }
     }
 
+    /// An event of this run: chunks come after it.
+    pub(crate) fn saw(&self, sequence: Sequence) {
+        self.listener.saw(sequence);
+    }
+
     /// Returns when somebody stops the turn.
     pub(crate) async fn stopped(&self) {
         self.listener.stopped(self.attempt.turn).await;

@@ -65,7 +65,7 @@ impl Error {
         match self {
             Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } | Self::UnknownTool { .. } | Self::Tool(_) => {
                 Kind::Invalid
-            },
+            }
             Self::History(_) => Kind::Internal,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Database(_) => Kind::Internal,

@@ -94,6 +94,15 @@ impl Listener {
         self.heard.with(|places| places.get(&self.conversation).map_or(0, |place| place.latest))
     }
 
+    /// An event of one's own: what is said now comes after it, even if the log has not told of it yet.
+    pub(crate) fn saw(&self, sequence: Sequence) {
+        self.heard.with(|places| {
+            if let Some(place) = places.get_mut(&self.conversation) {
+                place.latest = place.latest.max(sequence);
+            }
+        });
+    }
+
     /// Returns when somebody stops the turn, also if that was before.
     pub(crate) async fn stopped(&self, turn: TurnId) {
         let mut stopped = self.stopped.clone();

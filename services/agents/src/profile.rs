@@ -79,8 +79,9 @@ impl Profiles {
         if self.kept.contains_key(digest) {
             return Ok(());
         }
-        let insert = sql("insert into agent_profiles (profile, body) values ($1, $2) on conflict (profile) do nothing");
-        self.database.execute(insert.bind(digest.to_owned()).bind(sqlx::types::Json(profile.clone()))).await?;
+        let insert = "insert into agent_profiles (profile, body, created_at) values ($1, $2, $3) on conflict do nothing";
+        let insert = sql(insert).bind(digest.to_owned()).bind(sqlx::types::Json(profile.clone()));
+        self.database.execute(insert.bind(chrono::Utc::now())).await?;
         self.kept.insert(digest.to_owned(), ());
         Ok(())
     }

@@ -53,7 +53,7 @@ async fn assert_cut(rig: &Rig, records: &[Record], message: MessageId, tail: &mu
         None => String::new(),
     };
     let table = ChunkTable::unpack(&rig.open(id, message, "chunks", &end.chunks).await, end.started).expect("a table");
-    let cut = table.cut(&text, &reasoning).expect("fits");
+    let cut = table.cut(&text, &reasoning, "").expect("fits");
     let of_epoch = |chunk: &&Arc<Chunk>| chunk.data.epoch == end.epoch;
     let chunks = chunks_until(tail, id, |chunks| chunks.iter().filter(of_epoch).count() == cut.len()).await;
     let chunks: Vec<_> = chunks.iter().filter(of_epoch).cloned().collect();
@@ -80,6 +80,8 @@ async fn a_message_is_answered_and_the_answer_is_its_chunks() {
             "TurnStarted",
             "TurnPlanned",
             "AgentStarted",
+            "ModelCallStarted",
+            "ModelCallEnded",
             "MessageCompleted",
             "AgentCompleted",
             "TurnCompleted",
@@ -87,12 +89,12 @@ async fn a_message_is_answered_and_the_answer_is_its_chunks() {
         assert_eq!(names(&records), expected);
         let end = completed(&records).remove(0);
         assert_eq!((end.epoch, end.started, end.finish_reason), (1, 5, FinishReason::Stop));
-        assert!(end.usage.is_some());
+        assert!(end.spent.usage.is_some());
         assert_cut(&rig, &records, end.message, &mut tail).await;
         let text = rig.open(id, end.message, "text", &end.text).await;
         assert!(text.contains("“Is anybody there?”"), "{text}");
-        assert_eq!(records[5].correlationid, records[0].correlationid);
-        assert_eq!(records[5].causationid, Some(records[4].id));
+        assert_eq!(records[7].correlationid, records[0].correlationid);
+        assert_eq!(records[7].causationid, Some(records[5].id));
         working.drain().await;
     }
 }
@@ -310,7 +312,7 @@ async fn a_chunk_names_the_event_that_came_before_it() {
         let end = completed(&records).remove(0);
         let table = rig.open(id, end.message, "chunks", &end.chunks).await;
         let spans = ChunkTable::unpack(&table, end.started).unwrap().0;
-        assert_eq!(spans.iter().map(|span| span.after).collect::<Vec<_>>(), [end.started, second]);
+        assert_eq!(spans.iter().map(|span| span.after).collect::<Vec<_>>(), [end.started + 1, second]);
     }
 }
 

@@ -25,11 +25,12 @@ mod tests;
 
 use std::time::Duration;
 
+use events::event::Approval;
 use serde_json::Value;
 
-use events::event::Approval;
-
-pub use settings::{BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools};
+pub use settings::{
+    BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools,
+};
 pub(crate) use tools::Tools;
 
 /// A tool as the settings and the built-ins define it.

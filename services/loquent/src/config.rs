@@ -5,8 +5,11 @@ pub(crate) mod backends;
 pub(crate) mod duration;
 pub(crate) mod known;
 pub(crate) mod layers;
+mod money;
+mod profiles;
 pub(crate) mod roles;
 pub(crate) mod secret;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +18,7 @@ use std::time::Duration;
 pub(crate) use agents::Agents;
 pub(crate) use backends::{Log, Store};
 pub(crate) use layers::{Layers, Sources};
+pub(crate) use profiles::Profile;
 pub(crate) use roles::Role;
 pub(crate) use secret::Secret;
 

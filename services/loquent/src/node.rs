@@ -10,7 +10,7 @@ use event_log::EventLog;
 use event_store::EventStore;
 use keyring::{Keyring, MasterKey};
 
-use crate::config::{Agents, Config, Role, Secret, Store, secret};
+use crate::config::{Agents, Config, Profile, Role, Secret, Store, secret};
 use crate::failure::{During, Failure, Outcome};
 use crate::own_secrets;
 
@@ -155,18 +155,15 @@ pub(crate) fn catalog(config: &Config) -> Outcome<Catalog> {
     let agents = &config.agents;
     let mut catalog = Catalog::built_in(&agents.model);
     for (name, profile) in &agents.profiles {
-        let entry = catalog.agents.entry(name.clone()).or_insert_with(|| AgentProfile {
-            name: name.clone(),
-            description: String::new(),
-            model: agents.model.clone(),
-            instructions: String::new(),
-        });
-        let set =
-            |field: &mut String, value: &Option<String>| field.clone_from(value.as_ref().unwrap_or(&field.clone()));
-        set(&mut entry.description, &profile.description);
-        set(&mut entry.model, &profile.model);
-        set(&mut entry.instructions, &profile.instructions);
+        let built_in = || AgentProfile::new(name, "", &agents.model, "");
+        lay_over(catalog.agents.entry(name.clone()).or_insert_with(built_in), profile);
     }
+    for profile in catalog.agents.values() {
+        if let Some(stranger) = profile.team.iter().find(|member| catalog.agent(member).is_none()) {
+            return Err(Failure::usage(format!("agents.{}.team names {stranger}, which is no agent", profile.name)));
+        }
+    }
+    catalog.approvers = agents.approvals.by;
     let own = catalog.agents.values().map(|agent| agent.model.clone()).chain([agents.model.clone()]);
     let mut models: Vec<String> = own.collect();
     models.sort_unstable();
@@ -175,6 +172,24 @@ pub(crate) fn catalog(config: &Config) -> Outcome<Catalog> {
     models.extend(catalog.allowed_models.iter().cloned());
     check_models(config, &models)?;
     Ok(catalog)
+}
+
+/// What the file says of an agent wins over what is built in.
+fn lay_over(entry: &mut AgentProfile, profile: &Profile) {
+    fn set<T: Clone>(field: &mut T, value: &Option<T>) {
+        if let Some(value) = value {
+            field.clone_from(value);
+        }
+    }
+    set(&mut entry.description, &profile.description);
+    set(&mut entry.model, &profile.model);
+    set(&mut entry.instructions, &profile.instructions);
+    set(&mut entry.tools, &profile.tools);
+    set(&mut entry.approval, &profile.approval);
+    set(&mut entry.team, &profile.team);
+    set(&mut entry.plan, &profile.plan);
+    entry.temperature = profile.temperature.clone().or_else(|| entry.temperature.clone());
+    entry.response_schema = profile.response_schema.clone().or_else(|| entry.response_schema.clone());
 }
 
 fn check_models(config: &Config, models: &[String]) -> Outcome<()> {
@@ -186,7 +201,7 @@ fn check_models(config: &Config, models: &[String]) -> Outcome<()> {
         checked += 1;
         agents::check_model(&known, &model).map_err(|error| Failure::usage(error.to_string()))?;
         let provider = model.split_once('/').and_then(|(name, _)| Some((name, config.agents.providers.get(name)?)));
-        let Some((name, provider)) = provider.filter(|_| config.roles.contains(&Role::Agents)) else { continue };
+        let Some((name, provider)) = provider.filter(|_| config.roles.contains(&Role::Models)) else { continue };
         // A server of one's own may want no key; a name that was given for one says that it does.
         let wants_key = !matches!(name, "openai" | "anthropic") || provider.is_original();
         if let Some(variable) = provider.key_env.as_ref().filter(|_| wants_key && provider.key.is_none()) {
@@ -221,6 +236,16 @@ fn breaker(breaker: crate::config::agents::Breaker) -> agents::BreakerSettings {
     agents::BreakerSettings { failures: breaker.failures, open: breaker.open }
 }
 
+fn roles(config: &Config) -> Vec<agents::Role> {
+    let part = |role: &Role| match role {
+        Role::Turns => Some(agents::Role::Turns),
+        Role::Models => Some(agents::Role::Models),
+        Role::Tools => Some(agents::Role::Tools),
+        Role::Gateway | Role::Projections | Role::Relay => None,
+    };
+    config.roles.iter().filter_map(part).collect()
+}
+
 /// How this process runs agents.
 pub(crate) fn agent_settings(config: &Config, node: &Node) -> agents::Settings {
     let settings = &config.agents;
@@ -237,5 +262,10 @@ pub(crate) fn agent_settings(config: &Config, node: &Node) -> agents::Settings {
         drain: config.server.drain,
         offline_pace: settings.offline_pace,
         providers: providers(settings),
+        tools: settings.tools.clone(),
+        roles: roles(config),
+        approval_expiry: settings.approvals.expiry,
+        budgets: settings.budgets.clone(),
+        prices: settings.prices.clone(),
     }
 }

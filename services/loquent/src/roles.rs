@@ -51,7 +51,7 @@ pub(crate) fn start(shared: &Shared, listener: TcpListener, tasks: &mut Supervis
     } else {
         gateway(shared, listener, tasks)?;
     }
-    if roles.contains(&Role::Agents) {
+    if roles.iter().any(|role| Role::AGENTS.contains(role)) {
         agents(shared, tasks)?;
     }
     if roles.contains(&Role::Projections) {

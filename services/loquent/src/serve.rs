@@ -29,7 +29,7 @@ const BROKER_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn run(config: Config) -> Outcome<()> {
     config.check_form()?;
     let catalog = Arc::new(node::catalog(&config)?);
-    let opens_texts = config.roles.iter().any(|role| matches!(role, Role::Gateway | Role::Agents));
+    let opens_texts = config.roles.iter().any(|role| !matches!(role, Role::Projections | Role::Relay));
     let is_gateway = config.roles.contains(&Role::Gateway);
     let (jwt_secret, own) =
         if is_gateway { node::jwt_secret(&config).map(|(s, own)| (Some(s), own))? } else { (None, false) };

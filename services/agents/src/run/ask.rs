@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use commands::rules::{BeginCall, CallEnd, ClaimRun, NewCall};
 use commands::{Error as CommandError, Outcome};
 use events::event::CallOutcome;
-use events::{CallId, ChunkTable, FinishReason};
+use events::{CallId, ChunkTable, FinishReason, Sequence};
 
 use super::prepare::Question;
 use super::stream::{Speech, Stopped, stream};
@@ -24,6 +24,8 @@ use crate::money;
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) attempt: u32,
+    /// Of its `ModelCallStarted`; 0 before that.
+    pub(super) sequence: Sequence,
 }
 
 /// How a run's conversation with its model came to an end.
@@ -46,8 +48,8 @@ impl Job<'_> {
         let mut speech = Speech::new(self.context, attempt.clone(), listener, question.take_before());
         let mut attempts = self.context.models.attempts(&question.name);
         let ended = loop {
-            speech.begin_call();
-            let ended = match stream(self.context, &mut speech, &question, lost).await {
+            speech.begin_call(&call);
+            let ended = match stream(&mut speech, &question, lost).await {
                 Ok(reason) => Ended::Finished(reason),
                 Err(Stopped::Failed(failure)) => Ended::Failed(failure),
                 Err(Stopped::ByPerson) => Ended::Stopped,
@@ -103,7 +105,7 @@ impl Job<'_> {
 
     /// Takes the run, or goes on with it after its tools; the first request's call is open then.
     async fn begin(&self, question: &Question) -> std::result::Result<(Attempt, Call), CommandError> {
-        let call = Call { id: CallId::generate(), attempt: 1 };
+        let mut call = Call { id: CallId::generate(), attempt: 1, sequence: 0 };
         let goes_on = self.run.epoch > 0 && self.run.open_call.is_none();
         let outcome = if goes_on {
             let (run, epoch, answered) = (self.run.run, self.run.epoch, self.run.answered);
@@ -119,6 +121,7 @@ impl Job<'_> {
             false => (started.sequence - 1, started.time),
         };
         let record = outcome.records.last().ok_or(CommandError::Stale)?;
+        call.sequence = record.sequence;
         let attempt = Attempt {
             tenant: self.work.tenant.clone(),
             conversation: self.work.conversation,
@@ -162,7 +165,7 @@ impl Job<'_> {
         last: &Call,
         before: CallEnd,
     ) -> std::result::Result<Call, CommandError> {
-        let call = Call { id: CallId::generate(), attempt: last.attempt + 1 };
+        let mut call = Call { id: CallId::generate(), attempt: last.attempt + 1, sequence: 0 };
         let command = BeginCall {
             run: self.run.run,
             epoch: attempt.epoch,
@@ -170,7 +173,8 @@ impl Job<'_> {
             answered: self.run.answered,
             call: question.new_call(&call),
         };
-        self.context.commands.react(self.work.conversation, command, self.work.cause()).await?;
+        let outcome = self.context.commands.react(self.work.conversation, command, self.work.cause()).await?;
+        call.sequence = outcome.sequence();
         Ok(call)
     }
 

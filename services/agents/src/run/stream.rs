@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use events::{ChunkTable, FinishReason, Usage};
 
+use super::ask::Call;
 use super::prepare::{Before, Question};
 use crate::answer::{Answer, Parts};
 use crate::chunks::{Attempt, Chunks};
@@ -47,8 +48,9 @@ impl Speech {
         Self { answer, chunks, before: Parts::default(), calls: Vec::new(), usage: None, reached: false }
     }
 
-    /// Another request begins.
-    pub(super) fn begin_call(&mut self) {
+    /// Another request begins, which stands in the conversation at this place.
+    pub(super) fn begin_call(&mut self, call: &Call) {
+        self.chunks.saw(call.sequence);
         self.before = self.answer.parts().clone();
         self.calls.clear();
         self.usage = None;
@@ -96,7 +98,6 @@ impl Speech {
 
 /// Sends one request and streams what comes back.
 pub(super) async fn stream(
-    context: &Context,
     speech: &mut Speech,
     question: &Question,
     lost: &CancellationToken,

@@ -73,6 +73,7 @@ impl Service {
     /// The JSON of an answer.
     fn json(&self, reply: &Reply) -> Result<Value, Outcome> {
         let text = self.secrets.hide(reply.text().unwrap_or_default());
-        serde_json::from_str(&text).map_err(|_| Outcome::Failed("the server answered with something that is no JSON".into()))
+        serde_json::from_str(&text)
+            .map_err(|_| Outcome::Failed("the server answered with something that is no JSON".into()))
     }
 }

@@ -105,10 +105,11 @@ fn is_hidden(name: &str) -> bool {
 
 fn gap_around(name: &str) -> Gap {
     match name {
-        "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "table" | "pre" | "blockquote" | "section"
-        | "article" | "header" | "footer" | "nav" | "aside" | "main" | "figure" | "form" | "hr" | "details" => Gap::Paragraph,
-        "div" | "li" | "dt" | "dd" | "tr" | "br" | "option" | "figcaption" | "summary" | "caption" | "fieldset" | "legend"
-        | "address" | "body" | "head" => Gap::Line,
+        "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "table" | "pre" | "blockquote"
+        | "section" | "article" | "header" | "footer" | "nav" | "aside" | "main" | "figure" | "form" | "hr"
+        | "details" => Gap::Paragraph,
+        "div" | "li" | "dt" | "dd" | "tr" | "br" | "option" | "figcaption" | "summary" | "caption" | "fieldset"
+        | "legend" | "address" | "body" | "head" => Gap::Line,
         "td" | "th" | "button" | "label" => Gap::Space,
         _ => Gap::None,
     }
@@ -252,7 +253,8 @@ mod tests {
         let html = "<!doctype html><html><head><title>The\n page</title><style>p{}</style><script>let a = '<p>no</p>';</script>
             </head><body><h1>Big</h1><p>One  <b>bold</b>\n word &amp; more.<br>New line.</p><ul><li>a<li>b</ul>
             <table><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></table><pre>x\n  y</pre><img src=i alt='A cat'></body>";
-        let read = "The page\n\n# Big\n\nOne bold word & more.\nNew line.\n\n- a\n- b\n\n1 | 2\n3\n\nx\n  y\n\n[image: A cat]";
+        let read =
+            "The page\n\n# Big\n\nOne bold word & more.\nNew line.\n\n- a\n- b\n\n1 | 2\n3\n\nx\n  y\n\n[image: A cat]";
         assert_eq!(text(html), read);
     }
 

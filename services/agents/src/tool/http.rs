@@ -14,9 +14,8 @@ use super::{Outcome, Tool};
 /// The header that names a call to a server which may have seen it before.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Headers that belong to the request's form or to us.
-const RESERVED: [&str; 7] = [
-    "host", "content-length", "transfer-encoding", "connection", "accept-encoding", "content-type", "idempotency-key",
-];
+const RESERVED: [&str; 7] =
+    ["host", "content-length", "transfer-encoding", "connection", "accept-encoding", "content-type", "idempotency-key"];
 
 /// A call on its way.
 #[derive(Clone, Copy)]

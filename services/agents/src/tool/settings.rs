@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use events::event::Approval;
 use serde_json::Value;
 
 use super::Tools;
-use events::event::Approval;
-
 use crate::Result;
 use crate::settings::Secret;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use events::event::Approval;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
@@ -12,8 +13,6 @@ use super::cache::{Cache, Key};
 use super::egress::{Egress, Guard, LONGEST};
 use super::http::{Asked, Http};
 use super::schema::Schema;
-use events::event::Approval;
-
 use super::settings::{BUILT_IN_TOOLS, BuiltIn, Effect, HttpTool, Rules, ToolSettings};
 use super::{Call, Kind, Outcome, Tool};
 use crate::{Error, Result};
@@ -199,7 +198,8 @@ fn built_in(name: &str, settings: &ToolSettings, said: &BuiltIn) -> std::result:
             let kind = Kind::WebSearch(search);
             // A server of one's own may want no key.
             let lacks = settings.tavily_key.is_none() && said.base_url.is_none();
-            let draft = Draft::read("Searches the web; gives titles, addresses and excerpts", WebSearch::schema(), kind);
+            let draft =
+                Draft::read("Searches the web; gives titles, addresses and excerpts", WebSearch::schema(), kind);
             Ok(Draft { lacks: lacks.then_some("TAVILY_API_KEY"), ..draft })
         }
         "github" => {
@@ -209,19 +209,22 @@ fn built_in(name: &str, settings: &ToolSettings, said: &BuiltIn) -> std::result:
         }
         "fetch_url" => {
             let description = "Fetches a page from the web and gives its readable text";
-            let url = json!({ "type": "string", "pattern": "^https?://", "maxLength": 8000, "description": "The address" });
+            let url =
+                json!({ "type": "string", "pattern": "^https?://", "maxLength": 8000, "description": "The address" });
             Ok(Draft::read(description, of_texts([("url", url)]), Kind::FetchUrl))
         }
         "generate_image" => {
             let image = Image::new(&settings.images, said.model.as_deref().unwrap_or("gpt-image-1"))?;
             let draft = Draft::read("Draws a picture", Image::schema(), Kind::Image(image));
-            let lacks = settings.images.api_key.is_none() && settings.images.base_url.starts_with("https://api.openai.com/");
+            let lacks =
+                settings.images.api_key.is_none() && settings.images.base_url.starts_with("https://api.openai.com/");
             let lacks = lacks.then_some("OPENAI_API_KEY");
             Ok(Draft { effect: Effect::Write, timeout: DRAWING, longest: LONGEST_DRAWING, lacks, ..draft })
         }
         _ => {
             let agent = json!({ "type": "string", "minLength": 1, "description": "The agent's name" });
-            let request = json!({ "type": "string", "minLength": 1, "description": "What it is to do, with all it has to know" });
+            let request =
+                json!({ "type": "string", "minLength": 1, "description": "What it is to do, with all it has to know" });
             let parameters = of_texts([("agent", agent), ("request", request)]);
             Ok(Draft::read("Asks another agent and gives its answer", parameters, Kind::Agent))
         }
@@ -231,6 +234,7 @@ fn built_in(name: &str, settings: &ToolSettings, said: &BuiltIn) -> std::result:
 /// The schema of arguments that must all be there.
 fn of_texts<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-    let properties: serde_json::Map<_, _> = fields.iter().map(|(name, field)| ((*name).into(), field.clone())).collect();
+    let properties: serde_json::Map<_, _> =
+        fields.iter().map(|(name, field)| ((*name).into(), field.clone())).collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::layers::Layers;
-use super::{duration, known};
+use super::money::Approvals;
+use super::profiles::Profile;
+use super::{duration, known, money, profiles, tools};
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use providers::{Breaker, Provider};
@@ -38,8 +40,16 @@ pub(crate) struct Agents {
     pub(crate) breaker: Breaker,
     /// `[providers.<name>]`, `openai` and `anthropic`.
     pub(crate) providers: BTreeMap<String, Provider>,
+    /// `[prices."<model>"]`.
+    pub(crate) prices: ::agents::Prices,
+    /// `[budgets]`.
+    pub(crate) budgets: ::agents::Budgets,
+    /// `[approvals]`.
+    pub(crate) approvals: Approvals,
     /// `[models] allow`.
     pub(crate) allowed_models: Option<Vec<String>>,
+    /// `[tools.<name>]` and `[egress]`.
+    pub(crate) tools: agents::ToolSettings,
 }
 
 /// How long an upstream may keep us waiting.
@@ -55,17 +65,6 @@ pub(crate) struct Timeouts {
     pub(crate) total: Duration,
 }
 
-/// An agent as the file describes it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Profile {
-    /// What it is for, shown to clients.
-    pub(crate) description: Option<String>,
-    /// Its model, if not the default one.
-    pub(crate) model: Option<String>,
-    /// What it is told before the conversation.
-    pub(crate) instructions: Option<String>,
-}
-
 impl Agents {
     pub(super) fn read(layers: &Layers, environment: &BTreeMap<String, String>) -> Outcome<Self> {
         let timeouts = Timeouts {
@@ -77,7 +76,9 @@ impl Agents {
         let line_limit = layers.read("limits.line", line_limit)?;
         let breaker = Breaker::read(layers)?;
         let defaults = providers::Defaults { timeouts, line_limit, breaker };
+        let providers = providers::read(layers, environment, &defaults)?;
         Ok(Self {
+            tools: tools::read(layers, environment, &providers["openai"])?,
             model: layers.read("model", |model| Ok(model.to_owned()))?,
             lease: layers.read("lease", lease)?,
             concurrency: layers.read("concurrency", |text| number(text, 1..=100_000))?,
@@ -86,9 +87,12 @@ impl Agents {
             answer_limit: layers.read("limits.answer", |text| number(text, 1024..=512 << 10))?,
             history_limit: layers.read("limits.history", |text| number(text, 1024..=64 << 20))?,
             offline_pace: layers.read("offline.pace", duration::parse)?,
-            profiles: profiles(&layers.tables)?,
+            profiles: profiles::read(&layers.tables)?,
+            prices: money::prices(&layers.tables)?,
+            budgets: money::budgets(&layers.tables)?,
+            approvals: money::approvals(&layers.tables)?,
             breaker,
-            providers: providers::read(layers, environment, &defaults)?,
+            providers,
             allowed_models: allowed_models(&layers.tables)?,
         })
     }
@@ -110,7 +114,7 @@ fn number(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, S
 }
 
 /// The tables `[<section>.<name>]`, by name.
-fn named<'t>(tables: &'t Table, section: &str) -> Outcome<Vec<(&'t str, &'t Table)>> {
+pub(super) fn named<'t>(tables: &'t Table, section: &str) -> Outcome<Vec<(&'t str, &'t Table)>> {
     let Some(value) = tables.get(section) else { return Ok(Vec::new()) };
     let all = value.as_table().ok_or_else(|| Failure::usage(format!("{section} must be a table")))?;
     let entry = |(name, value): (&'t String, &'t Value)| match value.as_table() {
@@ -131,21 +135,6 @@ fn texts<'t>(place: &str, table: &'t Table, keys: &[&'static str]) -> Outcome<BT
         Ok((*known, text))
     };
     table.iter().map(text).collect()
-}
-
-fn profiles(tables: &Table) -> Outcome<BTreeMap<String, Profile>> {
-    let profile = |(name, table): (&str, &Table)| {
-        let texts = texts(&format!("agents.{name}"), table, &["description", "model", "instructions"])?;
-        let text = |key: &str| texts.get(key).map(|text| (*text).to_owned());
-        let profile =
-            Profile { description: text("description"), model: text("model"), instructions: text("instructions") };
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-            return Err(Failure::usage(format!("agents.{name}: names are letters, digits, '_' and '-', 64 at most")));
-        }
-        Ok((name.to_owned(), profile))
-    };
-    named(tables, "agents")?.into_iter().map(profile).collect()
 }
 
 fn allowed_models(tables: &Table) -> Outcome<Option<Vec<String>>> {

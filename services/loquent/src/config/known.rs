@@ -44,6 +44,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     secret("openai_api_key", &["OPENAI_API_KEY"]),
     plain("anthropic_base_url", &["ANTHROPIC_BASE_URL"], "https://api.anthropic.com"),
     secret("anthropic_api_key", &["ANTHROPIC_API_KEY"]),
+    secret("tavily_api_key", &["TAVILY_API_KEY"]),
+    secret("github_token", &["GITHUB_TOKEN"]),
     plain("timeouts.connect", &["LOQUENT_TIMEOUTS_CONNECT"], "10s"),
     plain("timeouts.first_token", &["LOQUENT_TIMEOUTS_FIRST_TOKEN"], "60s"),
     plain("timeouts.idle", &["LOQUENT_TIMEOUTS_IDLE"], "60s"),
@@ -57,7 +59,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
 ];
 
 /// Tables of the file whose keys people choose, or that are read as a whole.
-pub(crate) const TABLES: &[&str] = &["agents", "providers", "models", "kafka"];
+pub(crate) const TABLES: &[&str] = &["agents", "approvals", "budgets", "egress", "kafka", "models", "prices", "providers", "tools"];
 
 /// The setting of that key.
 pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {

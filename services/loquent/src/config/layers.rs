@@ -30,7 +30,7 @@ pub(crate) struct Sources {
 /// All values, and the file's tables.
 pub(crate) struct Layers {
     values: BTreeMap<&'static str, Layered>,
-    /// `agents`, `providers`, `models` and `kafka`, as the file has them.
+    /// Those of [`TABLES`], as the file has them.
     pub(crate) tables: Table,
 }
 
@@ -200,7 +200,7 @@ fn variable(setting: &Setting, name: &str, environment: &BTreeMap<String, String
 }
 
 /// A secret's file without the line end that editors add.
-fn secret_file(name: &str, path: &str) -> Outcome<String> {
+pub(super) fn secret_file(name: &str, path: &str) -> Outcome<String> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| Failure::usage(format!("{name}: {path} cannot be read: {error}")))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);

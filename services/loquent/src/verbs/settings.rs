@@ -79,7 +79,29 @@ fn hidden_tables(layers: &Layers) -> Table {
     if let Some(providers) = tables.get_mut("providers") {
         hide(providers, &|key, text| if key == "base_url" { secret::without_password(text) } else { String::new() });
     }
+    let tools = tables.get_mut("tools").and_then(toml::Value::as_table_mut);
+    for (_, tool) in tools.into_iter().flatten() {
+        if let Some(headers) = tool.get_mut("headers") {
+            hide(headers, &|_, text| if names_variables(text) { String::new() } else { HIDDEN.to_owned() });
+        }
+        hide_query(tool);
+    }
     tables
+}
+
+/// Whether a header says no more than a scheme and which variable holds the secret: `Bearer ${TOKEN}`.
+fn names_variables(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("${") else { return false };
+    let is_word = |text: &str| text.trim_end().chars().all(|c| c.is_ascii_alphabetic());
+    is_word(scheme) && rest.strip_suffix('}').is_some_and(|name| !name.contains('}'))
+}
+
+/// A tool's address may carry a key among its parameters.
+fn hide_query(tool: &mut toml::Value) {
+    let Some(toml::Value::String(url)) = tool.get_mut("url") else { return };
+    if let Some((before, _)) = url.split_once('?') {
+        *url = format!("{before}?{HIDDEN}");
+    }
 }
 
 /// Replaces texts by what `instead` says; an empty answer leaves them.
@@ -95,5 +117,38 @@ fn hide(value: &mut toml::Value, instead: &dyn Fn(&str, &str) -> String) {
             }
             nested => hide(nested, instead),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Sources;
+
+    use super::*;
+
+    #[test]
+    fn tools_are_shown_without_their_secrets() {
+        let file = r#"
+            [tools.a]
+            kind = "http"
+            description = "d"
+            method = "GET"
+            url = "https://host/x?key=planted"
+            parameters = { type = "object" }
+            headers = { Authorization = "Bearer ${CI_TOKEN}", X-Key = "planted", X-Both = "planted ${CI_TOKEN}x" }
+        "#;
+        let sources = Sources {
+            file: Some(("loquent.toml".into(), file.to_owned())),
+            environment: [("CI_TOKEN", "planted"), ("TAVILY_API_KEY", "planted")]
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
+            flags: Vec::new(),
+        };
+        let (config, layers) = Config::load(sources).expect("settings");
+        let shown = as_json(&config, &layers);
+        assert_eq!(shown["tools"]["a"]["headers"]["Authorization"], "Bearer ${CI_TOKEN}");
+        assert_eq!(shown["tools"]["a"]["url"], "https://host/x?<redacted>");
+        assert_eq!(shown["tavily_api_key"]["value"], HIDDEN);
+        assert!(!shown.to_string().contains("planted"), "{shown}");
     }
 }

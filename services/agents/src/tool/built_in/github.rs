@@ -65,8 +65,7 @@ impl GitHub {
 
     async fn code(&self, asked: Asked<'_>) -> Result<Outcome, Outcome> {
         let found = self.search(asked, "code").await?;
-        let entry =
-            |one: &Value| json!({ "repository": one["repository"]["full_name"], "path": one["path"], "url": one["html_url"] });
+        let entry = |one: &Value| json!({ "repository": one["repository"]["full_name"], "path": one["path"], "url": one["html_url"] });
         Ok(list(asked, &found["items"], entry))
     }
 

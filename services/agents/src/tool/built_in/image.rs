@@ -74,7 +74,8 @@ impl Image {
         };
         let bytes = bytes.ok_or_else(|| Outcome::Failed("the server answered without a picture".into()))?;
         let media_type = media_type(&bytes).filter(|_| bytes.len() <= PICTURE);
-        let media_type = media_type.ok_or_else(|| Outcome::Failed("the server answered with no picture of use".into()))?;
+        let media_type =
+            media_type.ok_or_else(|| Outcome::Failed("the server answered with no picture of use".into()))?;
         let result = json!({ "media_type": media_type, "bytes": bytes.len(), "model": self.model });
         Ok(Outcome::Done { result, provenance, cached: false, artifact: Some(Artifact { media_type, bytes }) })
     }

@@ -32,7 +32,8 @@ impl Guard {
     /// With the machine's own lookup of names.
     pub(in crate::tool) fn new(allowed: Vec<IpNet>) -> Self {
         let lookup = |name: String| {
-            let found = async move { tokio::net::lookup_host((name, 0)).await.map(|all| all.map(|a| a.ip()).collect()) };
+            let found =
+                async move { tokio::net::lookup_host((name, 0)).await.map(|all| all.map(|a| a.ip()).collect()) };
             found.boxed()
         };
         Self::with_lookup(allowed, Arc::new(lookup))

@@ -30,10 +30,16 @@ async fn a_search_gives_what_it_found_and_where() {
     let outcome = run(&at("web_search", &server), "web_search", json!({ "query": "rust" })).await;
     assert_eq!(places(&outcome), ["https://one.example/a"]);
     let result = result(outcome);
-    assert_eq!(result, json!({ "results": [{ "title": "One", "url": "https://one.example/a?token=t", "content": "text" }] }));
+    assert_eq!(
+        result,
+        json!({ "results": [{ "title": "One", "url": "https://one.example/a?token=t", "content": "text" }] })
+    );
     let request = &server.requests()[0];
     assert!(request.starts_with("POST /api/search HTTP/1.1"), "{request}");
-    assert!(request.contains("authorization: bearer planted-tavily") && request.contains("\"query\":\"rust\""), "{request}");
+    assert!(
+        request.contains("authorization: bearer planted-tavily") && request.contains("\"query\":\"rust\""),
+        "{request}"
+    );
     assert!(request.contains("idempotency-key: call_01"));
 }
 
@@ -42,7 +48,9 @@ async fn a_search_without_its_key_says_which_one_is_missing() {
     let tools = Tools::new(&ToolSettings::default()).expect("tools");
     assert_eq!(tools.get("web_search").expect("tool").lacks, Some("TAVILY_API_KEY"));
     assert!(failure(run(&tools, "web_search", json!({ "query": "x" })).await).contains("TAVILY_API_KEY is not set"));
-    assert!(failure(run(&tools, "generate_image", json!({ "prompt": "x" })).await).contains("OPENAI_API_KEY is not set"));
+    assert!(
+        failure(run(&tools, "generate_image", json!({ "prompt": "x" })).await).contains("OPENAI_API_KEY is not set")
+    );
 }
 
 #[tokio::test]
@@ -75,7 +83,9 @@ async fn github_shows_files_folders_and_issues() {
                 http("200 OK", "content-type: application/vnd.github.raw+json; charset=utf-8\r\n", "fn main() {}")
             }
             "/api/repos/a/b/contents/src" => json_answer(r#"[{"path": "src/a.rs", "type": "file", "html_url": null}]"#),
-            _ => json_answer(r#"[{"number": 7, "title": "T", "user": {"login": "bob"}, "labels": [{"name": "bug"}], "body": "long"}]"#),
+            _ => json_answer(
+                r#"[{"number": 7, "title": "T", "user": {"login": "bob"}, "labels": [{"name": "bug"}], "body": "long"}]"#,
+            ),
         })
     });
     let server = server.await;
@@ -100,7 +110,11 @@ async fn github_shows_files_folders_and_issues() {
 async fn a_page_is_fetched_as_readable_text() {
     let server = Server::start(|request| {
         Answer::Bytes(match request.split(' ').nth(1).unwrap_or_default() {
-            "/page" => http("200 OK", "content-type: text/html\r\n", "<title>T</title><p>One<script>no</script><p><a href=/x>two</a>"),
+            "/page" => http(
+                "200 OK",
+                "content-type: text/html\r\n",
+                "<title>T</title><p>One<script>no</script><p><a href=/x>two</a>",
+            ),
             "/latin" => http("200 OK", "content-type: text/html\r\n", b"<meta charset='iso-8859-1'><p>\xe4"),
             "/json" => json_answer(r#"{"a": [1]}"#),
             "/plain" => text("as <b>it</b> is"),
@@ -175,7 +189,9 @@ async fn what_is_no_picture_is_none() {
     let answers = [r#"{"data": [{"b64_json": "PGI+"}]}"#, r#"{"data": [{"b64_json": "?"}]}"#, r#"{"data": []}"#, "[]"];
     for answer in answers {
         let server = Server::saying(json_answer(answer)).await;
-        assert!(failure(run(&drawing(&server, None), "generate_image", json!({ "prompt": "x" })).await).contains("picture"));
+        assert!(
+            failure(run(&drawing(&server, None), "generate_image", json!({ "prompt": "x" })).await).contains("picture")
+        );
     }
 }
 
@@ -185,7 +201,9 @@ fn another_agent_is_asked_by_name_and_with_a_request() {
     let tool = tools.get("ask_agent").expect("tool");
     assert!(matches!(tool.kind, Kind::Agent));
     assert_eq!(tools.check(tool, r#"{"request": "r", "agent": "a"}"#), Ok(json!({ "agent": "a", "request": "r" })));
-    assert!(tools.check(tool, r#"{"agent": "a"}"#).expect_err("incomplete").contains("\"request\" is a required property"));
+    assert!(
+        tools.check(tool, r#"{"agent": "a"}"#).expect_err("incomplete").contains("\"request\" is a required property")
+    );
     assert!(tools.get("nothing").is_none());
 }
 

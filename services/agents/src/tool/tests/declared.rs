@@ -78,7 +78,10 @@ async fn s11_what_unpacks_to_more_than_is_taken_is_cut() {
     let said = said.as_str().expect("text");
     assert!(said.len() < 300 << 10 && said.ends_with("fits into a result]"), "{}", said.len());
     let half = Server::saying(http("200 OK", headers, &packed[..1000])).await;
-    let tool = HttpTool { rules: Rules { result_limit: Some(512 << 10), ..Rules::default() }, ..declared("GET", &half.url("/")) };
+    let tool = HttpTool {
+        rules: Rules { result_limit: Some(512 << 10), ..Rules::default() },
+        ..declared("GET", &half.url("/"))
+    };
     assert!(!matches!(call(tool, json!({})).await, Outcome::Uncertain(_)));
 }
 
@@ -185,7 +188,9 @@ fn a_tool_that_cannot_work_is_refused_at_the_start() {
     assert!(refusal(&with(declared("GET", "host/path"))).contains("not understood"));
     assert!(refusal(&with(declared("GET", "ftp://host/"))).contains("http:// or https://"));
     assert!(refusal(&with(declared("GET", "https://me:planted@host/"))).contains("belong into headers"));
-    assert!(refusal(&with(HttpTool { parameters: json!({ "type": "array" }), ..usual() })).contains("of type \"object\""));
+    assert!(
+        refusal(&with(HttpTool { parameters: json!({ "type": "array" }), ..usual() })).contains("of type \"object\"")
+    );
     assert!(rules(Rules { timeout: Some(Duration::from_secs(16)), ..Rules::default() }).contains("at most 15s"));
     assert!(rules(Rules { cache: Some(Duration::from_secs(1)), ..Rules::default() }).contains("that read"));
     assert!(rules(Rules { result_limit: Some(1 << 20), ..Rules::default() }).contains("result_limit"));

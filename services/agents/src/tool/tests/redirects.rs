@@ -67,7 +67,11 @@ async fn s11_our_headers_stay_with_the_server_that_they_are_for() {
     let other = open(|_| Answer::Bytes(json("2"))).await;
     let away = at(&other, "/");
     let server = open(move |request| {
-        Answer::Bytes(if request.contains("/first") { redirect("302 Found", "/second") } else { redirect("307 T", &away) })
+        Answer::Bytes(if request.contains("/first") {
+            redirect("302 Found", "/second")
+        } else {
+            redirect("307 T", &away)
+        })
     });
     let server = server.await;
     let tool = HttpTool { headers: vec![bearer("planted-token")], ..declared("GET", &at(&server, "/first")) };
@@ -82,7 +86,9 @@ async fn s11_our_headers_stay_with_the_server_that_they_are_for() {
 
 #[tokio::test]
 async fn a_redirect_keeps_the_method_or_asks_for_the_answer() {
-    for (status, line) in [("307 T", "POST /there"), ("308 P", "POST /there"), ("303 S", "GET /there"), ("302 F", "GET /there")] {
+    for (status, line) in
+        [("307 T", "POST /there"), ("308 P", "POST /there"), ("303 S", "GET /there"), ("302 F", "GET /there")]
+    {
         let server = open(move |request| {
             Answer::Bytes(if request.contains("/here") { redirect(status, "/there") } else { json("true") })
         });
