@@ -217,7 +217,7 @@ fn what_every_call_took_is_in_the_sums_as_it_ends() {
     }
     assert_eq!(sum.cost.as_ref().unwrap().amount, "1.3");
     // The end of a run says once more what its calls took.
-    story.complete_run(team[0], 1, started, sum.clone());
+    story.complete_run(team[0], 1, started, sum);
     let started = story.claim(team[1], 1);
     story.call_ends(team[1], CallOutcome::Stopped, cost("0.7"));
     story.stop_run(team[1], 1, started);
