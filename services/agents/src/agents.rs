@@ -11,14 +11,10 @@ use event_store::EventStore;
 use keyring::Keyring;
 
 use crate::context::Context;
-use crate::heard::Heard;
-use crate::model::{Breakers, Models, check_fallbacks, check_model};
-use crate::money::Money;
-use crate::profile::Profiles;
+use crate::model::Breakers;
 use crate::registry::Registry;
-use crate::tool::Tools;
 use crate::work::{Kind, WorkTable};
-use crate::{Error, Result, Settings, consumer, worker};
+use crate::{Result, Settings, consumer, worker};
 
 /// The agents of one process.
 pub struct Agents {
@@ -38,21 +34,8 @@ impl Agents {
         keyring: Keyring,
         commands: Commands,
     ) -> Result<Self> {
-        for profile in commands.catalog().agents.values() {
-            check_model(&settings.providers, &profile.model)?;
-        }
-        check_fallbacks(&settings.providers)?;
-        let table = WorkTable::new(database.clone(), &settings.worker, settings.lease);
-        let (models, tools) = (Models::new(&settings), Tools::new(&settings.tools)?);
-        for profile in commands.catalog().agents.values() {
-            if let Some(unknown) = profile.tools.iter().find(|name| tools.get(name).is_none()) {
-                return Err(Error::UnknownTool { agent: profile.name.clone(), tool: unknown.clone() });
-            }
-        }
-        let (money, profiles) = (Money::new(settings.prices.clone()), Profiles::new(database));
-        let heard = Heard::default();
-        let parts = Context { settings, table, store, log, keyring, commands, models, tools, money, profiles, heard };
-        Ok(Self { context: Arc::new(parts) })
+        let context = Context::new(settings, database, store, log, keyring, commands)?;
+        Ok(Self { context: Arc::new(context) })
     }
 
     /// Which providers are left alone at present: they serve nobody, which is no fault of this process.

@@ -1,3 +1,4 @@
+use database::Database;
 use event_log::EventLog;
 use event_store::EventStore;
 use events::{ConversationEvent, Decoded, Field, Sequence};
@@ -6,12 +7,12 @@ use keyring::Keyring;
 use commands::{Commands, Loaded, Run};
 
 use crate::heard::Heard;
-use crate::model::Models;
+use crate::model::{Models, check_fallbacks, check_model};
 use crate::money::Money;
 use crate::profile::Profiles;
 use crate::tool::Tools;
 use crate::work::WorkTable;
-use crate::{Result, Settings};
+use crate::{Error, Result, Settings};
 
 /// What every piece of work needs.
 pub(crate) struct Context {
@@ -32,6 +33,34 @@ pub(crate) struct Context {
 const PAGE: usize = 64;
 
 impl Context {
+    /// Over this store and log.
+    ///
+    /// # Errors
+    /// A model belongs to no provider of the settings, or a tool does not exist or cannot be what it shall.
+    pub(crate) fn new(
+        settings: Settings,
+        database: Database,
+        store: EventStore,
+        log: EventLog,
+        keyring: Keyring,
+        commands: Commands,
+    ) -> Result<Self> {
+        for profile in commands.catalog().agents.values() {
+            check_model(&settings.providers, &profile.model)?;
+        }
+        check_fallbacks(&settings.providers)?;
+        let table = WorkTable::new(database.clone(), &settings.worker, settings.lease);
+        let (models, tools) = (Models::new(&settings), Tools::new(&settings.tools)?);
+        for profile in commands.catalog().agents.values() {
+            if let Some(unknown) = profile.tools.iter().find(|name| tools.get(name).is_none()) {
+                return Err(Error::UnknownTool { agent: profile.name.clone(), tool: unknown.clone() });
+            }
+        }
+        let (money, profiles) = (Money::new(settings.prices.clone()), Profiles::new(database));
+        let heard = Heard::default();
+        Ok(Self { settings, table, store, log, keyring, commands, models, tools, money, profiles, heard })
+    }
+
     /// The text of a person's message; `None`: erased, or there is none.
     pub(crate) async fn message_text(&self, loaded: &Loaded, sequence: Sequence) -> Result<Option<String>> {
         let records = self.store.load(loaded.id, sequence.saturating_sub(1), 1).await?;

@@ -41,6 +41,12 @@ pub enum Error {
         /// The fallback.
         model: String,
     },
+    /// There is no such call or run.
+    #[error("there is no such model call or run")]
+    NotFound,
+    /// What was asked has been erased since.
+    #[error("erased")]
+    Erased,
     /// The database refused.
     #[error(transparent)]
     Database(#[from] database::Error),
@@ -66,6 +72,7 @@ impl Error {
             Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } | Self::UnknownTool { .. } | Self::Tool(_) => {
                 Kind::Invalid
             }
+            Self::NotFound | Self::Erased => Kind::NotFound,
             Self::History(_) => Kind::Internal,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Database(_) => Kind::Internal,

@@ -20,6 +20,7 @@ mod chunks;
 mod consumer;
 mod context;
 mod error;
+mod exact;
 mod heard;
 mod history;
 mod model;
@@ -42,10 +43,11 @@ mod worker;
 
 pub use agents::Agents;
 pub use error::{Error, Result};
+pub use exact::{Asked, Exact, exact_request};
 pub use budget::Budgets;
 pub use model::{BreakerState, Breakers, check_fallbacks, check_model};
 pub use money::{Price, Prices};
 pub use tool::{
-    BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools,
+    BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, argument_check, check_tools,
 };
 pub use settings::{BreakerSettings, Provider, ProviderKind, Role, Secret, Settings, Timeouts};

@@ -25,11 +25,13 @@ pub(crate) struct Profile {
     pub(crate) team: Vec<(String, String)>,
     /// JSON Schema of its plans, where it makes some.
     pub(crate) plan_schema: Option<Value>,
+    /// Bytes of the past that it is shown.
+    pub(crate) history: usize,
 }
 
 impl Profile {
     /// As the settings are now.
-    pub(crate) fn of(agent: &AgentProfile, catalog: &Catalog, tools: &Tools) -> Self {
+    pub(crate) fn of(agent: &AgentProfile, catalog: &Catalog, tools: &Tools, history: usize) -> Self {
         let offers = agent.tools.iter().filter_map(|name| tools.get(name)).map(|tool| ToolOffer {
             name: tool.name.clone(),
             description: tool.description.clone(),
@@ -48,6 +50,7 @@ impl Profile {
             tools: offers.collect(),
             team: members.iter().map(|member| (member.name.clone(), member.description.clone())).collect(),
             plan_schema: (agent.plan == PlanKind::Model && !agent.team.is_empty()).then(|| turn::plan_schema(agent)),
+            history,
         }
     }
 

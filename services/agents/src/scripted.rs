@@ -38,6 +38,26 @@ impl Scripted {
         Self { address, requests }
     }
 
+    /// Plays, on each connection, what the request calls for.
+    pub(crate) async fn answering(script: impl Fn(&str) -> Vec<Act> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/v1", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (seen, script) = (requests.clone(), Arc::new(script));
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let (seen, script) = (seen.clone(), script.clone());
+                tokio::spawn(async move {
+                    let Some(request) = read(&mut socket).await else { return };
+                    let script = script(&request);
+                    seen.lock().unwrap().push(request);
+                    act(&mut socket, script).await;
+                });
+            }
+        });
+        Self { address, requests }
+    }
+
     /// Plays one script and tells when the client has closed the connection under it.
     pub(crate) async fn telling(script: Vec<Act>, closed: tokio::sync::oneshot::Sender<()>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -58,14 +78,23 @@ impl Scripted {
 }
 
 async fn play(mut socket: TcpStream, script: Vec<Act>, seen: &Mutex<Vec<String>>) {
+    let Some(request) = read(&mut socket).await else { return };
+    seen.lock().unwrap().push(request);
+    act(&mut socket, script).await;
+}
+
+async fn read(socket: &mut TcpStream) -> Option<String> {
     let (mut request, mut part) = (Vec::new(), [0; 4096]);
     while !is_whole(&request) {
         match socket.read(&mut part).await {
             Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
-            _ => return,
+            _ => return None,
         }
     }
-    seen.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+    Some(String::from_utf8_lossy(&request).into_owned())
+}
+
+async fn act(socket: &mut TcpStream, script: Vec<Act>) {
     for act in script {
         match act {
             Act::Send(bytes) => {
@@ -100,6 +129,14 @@ pub(crate) fn send(text: &str) -> Act {
 
 pub(crate) fn delta(text: &str) -> Act {
     send(&format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"))
+}
+
+/// The model wants this tool, with these arguments.
+pub(crate) fn wants(tool: &str, arguments: &str) -> Act {
+    let call = serde_json::json!({ "choices": [{ "delta": { "tool_calls": [
+        { "index": 0, "id": "call_x", "type": "function", "function": { "name": tool, "arguments": arguments } }
+    ] } }] });
+    send(&format!("data: {call}\n\ndata: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"tool_calls\"}}]}}\n\ndata: [DONE]\n\n"))
 }
 
 pub(crate) fn stop() -> Act {

@@ -1,6 +1,10 @@
 //! Whole runs: from a person's message to the end of the answer.
 
+mod providers;
 mod rig;
+mod stops;
+mod teams;
+mod tools;
 
 use std::sync::Arc;
 use std::time::Duration;

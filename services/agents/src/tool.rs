@@ -127,3 +127,15 @@ pub(crate) struct Artifact {
 pub(crate) fn is_an_agent(tools: &Tools, name: &str) -> bool {
     tools.get(name).is_some_and(|tool| matches!(tool.kind, Kind::Agent))
 }
+
+/// What says of a tool, by its name, and of arguments whether it takes them.
+///
+/// # Errors
+/// A tool cannot be what the settings say.
+pub fn argument_check(settings: &ToolSettings) -> crate::Result<impl Fn(&str, &Value) -> Result<(), String> + Send + Sync + 'static> {
+    let tools = Tools::new(settings)?;
+    Ok(move |name: &str, arguments: &Value| match tools.get(name) {
+        Some(tool) => tools.check(tool, &arguments.to_string()).map(drop),
+        None => Err("there is no such tool any more".into()),
+    })
+}

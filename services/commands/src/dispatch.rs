@@ -93,6 +93,14 @@ impl Commands {
         self.loader.fresh(id).await
     }
 
+    /// A conversation as it stood just after one of its events; `None`: it has no such event.
+    ///
+    /// # Errors
+    /// The store does not answer, or holds no sound stream.
+    pub async fn load_at(&self, id: ConversationId, sequence: Sequence) -> Result<Option<Loaded>> {
+        self.loader.at(id, sequence).await
+    }
+
     /// Carries a command out that an event led to: whatever a worker wants.
     ///
     /// # Errors

@@ -166,6 +166,20 @@ impl Loader {
         Ok(Some(loaded))
     }
 
+    /// As it stood just after one of its events.
+    pub(crate) async fn at(&self, id: ConversationId, sequence: Sequence) -> Result<Option<Loaded>> {
+        let mut loaded = Loaded::blank(id, "");
+        while loaded.sequence < sequence {
+            let left = usize::try_from(sequence - loaded.sequence).unwrap_or(PAGE).min(PAGE);
+            let records = self.store.load(id, loaded.sequence, left).await?;
+            if records.is_empty() {
+                return Ok(None);
+            }
+            records.iter().try_for_each(|record| loaded.follow(record))?;
+        }
+        Ok((sequence > 0).then_some(loaded))
+    }
+
     /// Takes note of a newer state, and keeps a snapshot if it is time: after the commit, off the caller's way, as well as it goes.
     pub(crate) fn remember(&self, known: Sequence, loaded: &Arc<Loaded>) {
         self.entry(loaded.id).remember(loaded);

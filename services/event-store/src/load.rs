@@ -72,6 +72,24 @@ impl EventStore {
         Ok(Some((record, idempotency.fingerprint)))
     }
 
+    /// The last event of this type (without version) whose data holds an id, of all streams. No index helps: this is for a person
+    /// who looks something up.
+    ///
+    /// # Errors
+    /// The database, or an event that cannot be read.
+    pub async fn find_last(&self, wire_type: &str, id: &str) -> Result<Option<Record>> {
+        let columns = StoredEvent::COLUMNS;
+        let find = format!(
+            "select {columns} from events where event_type = $1 and cast(payload as text) like $2
+            order by aggregate_id desc, sequence desc limit 1"
+        );
+        let find = sql(find).bind(wire_type.to_owned()).bind(format!("%\"{id}\"%"));
+        let Some(row) = self.database().fetch_optional::<StoredEvent>(find).await? else { return Ok(None) };
+        let (stream, sequence) = (row.aggregate_id.parse(), row.sequence());
+        let stream = stream.unwrap_or(ConversationId::from_uuid(uuid::Uuid::nil()));
+        row.record().map(Some).map_err(|reason| crate::Error::Unreadable { stream, sequence, reason })
+    }
+
     /// Streams in the order of their ids, each with its last sequence: what a rebuild goes through.
     ///
     /// # Errors

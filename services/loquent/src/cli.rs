@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     Rebuild(RebuildArgs),
     /// Follow the log
     Tail(TailArgs),
+    /// Print the exact request that a model saw, checked against its digest
+    Context(ContextArgs),
     /// Print a schema
     Schema {
         /// Which one
@@ -61,6 +63,16 @@ pub(crate) enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// `loquent context`.
+#[derive(Args)]
+pub(crate) struct ContextArgs {
+    /// A model call, or a run: its last call
+    pub(crate) id: String,
+    /// In which form.
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// `loquent topics`.

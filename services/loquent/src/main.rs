@@ -63,6 +63,7 @@ fn run(cli: Cli) -> Outcome<()> {
             Verb::Migrate => verbs::migrate::run(&config).await,
             Verb::Topics { verb } => verbs::topics::run(&config, &verb).await,
             Verb::Rebuild(arguments) => verbs::rebuild::run(&config, &arguments).await,
+            Verb::Context(arguments) => verbs::context::run(&config, &arguments).await,
             Verb::Tail(arguments) => verbs::tail::run(&config, &arguments).await,
             _ => serve::run(config).await,
         }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agents::Agents;
+use agents::{Agents, BreakerState};
 use commands::Catalog;
 use event_log::relay;
 use gateway::health::{self, Health, Need};
-use gateway::{Deps, Gateway};
+use gateway::{ArgumentCheck, Deps, Gateway};
 use keyring::Keyring;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::ReadModel;
@@ -78,6 +78,10 @@ fn gateway(shared: &Shared, listener: TcpListener, tasks: &mut Supervisor) -> Ou
     settings.auth.audience.clone_from(&config.tokens.audience);
     settings.introspection = config.server.introspection;
     settings.drain = config.server.drain;
+    settings.check_arguments = ArgumentCheck::new(agents::argument_check(&config.agents.tools)?);
+    if !config.agents.prices.currency.is_empty() {
+        settings.currency.clone_from(&config.agents.prices.currency);
+    }
     let deps = Deps {
         store: node.store.clone(),
         log: node.log.clone(),
@@ -99,8 +103,20 @@ fn agents(shared: &Shared, tasks: &mut Supervisor) -> Outcome<()> {
     let settings = node::agent_settings(&shared.config, node);
     let (database, store, log) = (node.database.clone(), node.store.clone(), node.log.clone());
     let agents = Agents::new(settings, database, store, log, keyring, commands)?;
+    let breakers = agents.breakers();
+    shared.health.check("models", Need::Helpful, move || {
+        let states = breakers.states();
+        async move { all_closed(&states) }
+    });
     tasks.spawn("agents", |stop| async move { Ok(agents.run(stop).await?) });
     Ok(())
+}
+
+/// A provider that is left alone is nothing that this process could mend.
+fn all_closed(states: &[(String, BreakerState)]) -> Result<(), String> {
+    let open = states.iter().filter(|(_, state)| *state != BreakerState::Closed);
+    let open: Vec<_> = open.map(|(provider, state)| format!("{provider}: {}", state.as_str())).collect();
+    if open.is_empty() { Ok(()) } else { Err(format!("circuit breakers: {}", open.join(", "))) }
 }
 
 fn unlocked(shared: &Shared) -> Outcome<Keyring> {

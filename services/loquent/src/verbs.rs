@@ -1,5 +1,6 @@
 //! The commands beside `serve`: each does one thing, prints its result on stdout and ends.
 
+pub(crate) mod context;
 pub(crate) mod migrate;
 pub(crate) mod rebuild;
 pub(crate) mod schema;

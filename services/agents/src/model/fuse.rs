@@ -80,3 +80,30 @@ impl Drop for Leave {
         self.fuse.with(|breaker, now| breaker.tell(era, verdict, now));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn the_metric_follows_the_state() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let shown = || recorder.handle().render();
+        metrics::with_local_recorder(&recorder, || {
+            let fuse = Fuse::new("groq", BreakerSettings { failures: 1, open: Duration::ZERO });
+            assert!(shown().contains("loquent_breaker_state{provider=\"groq\"} 0"), "{}", shown());
+            let failure = Failure::of(Blame::Server, "cut", "");
+            fuse.leave().expect("closed").failed(&failure);
+            assert!(shown().contains("loquent_breaker_state{provider=\"groq\"} 1"), "{}", shown());
+            let fuse = Fuse::new("groq", BreakerSettings { failures: 1, open: Duration::from_secs(9) });
+            fuse.leave().expect("closed").failed(&failure);
+            assert!(shown().contains("loquent_breaker_state{provider=\"groq\"} 2"), "{}", shown());
+            let refused = fuse.leave().err().expect("open");
+            assert_eq!(refused.reason, "the model's server failed too often; it is tried again in 8 s");
+        });
+    }
+}

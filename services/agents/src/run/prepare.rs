@@ -56,10 +56,10 @@ impl Job<'_> {
             Ok(model) => model,
             Err(error) => return Ok(Err(Failure::new("settings", error))),
         };
-        let profile = Profile::of(agent, catalog, &self.context.tools);
+        let profile = Profile::of(agent, catalog, &self.context.tools, self.context.settings.history_limit);
         let read = async {
             let wish = wish(self.context, self.loaded, self.run).await?;
-            let history = history::read(self.context, self.loaded, self.turn, self.run, self.budget()).await?;
+            let history = history::read(self.context, self.loaded, self.turn, self.run, profile.history).await?;
             Ok::<_, Error>((wish, history))
         };
         let (wish, history) = match read.await {
@@ -76,7 +76,7 @@ impl Job<'_> {
         let digest = profile.digest();
         self.context.profiles.keep(&digest, &profile).await?;
         let before = self.before(&history);
-        let prompt = prompt(&profile, self.turn, self.run, wish, history, self.budget());
+        let prompt = prompt(&profile, self.turn, self.run, wish, history);
         let reserved = self.context.money.most(&name, money::bytes(&prompt), money::LONGEST);
         if let Err(failure) = budget::allows(&self.context.settings.budgets, self.turn, reserved.as_ref()) {
             return Ok(Err(failure));
@@ -111,10 +111,6 @@ impl Job<'_> {
         let records = self.context.store.load(self.work.conversation, before, 1).await?;
         Ok(records.first().map(|started| started.time))
     }
-
-    fn budget(&self) -> usize {
-        self.context.settings.history_limit
-    }
 }
 
 impl Question {
@@ -141,7 +137,7 @@ impl Question {
     }
 }
 
-/// The exact request of a run at a place of its conversation, as its agent's settings were then.
+/// The exact request of a run at a place of its conversation, as its agent's settings were then; `None`: a text of it was erased.
 ///
 /// # Errors
 /// The past cannot be read, or the model is of no provider (any more).
@@ -151,12 +147,14 @@ pub(crate) async fn request_of(
     (turn, run): (&Turn, &Run),
     profile: &Profile,
     model: &str,
-) -> Result<Bytes> {
+) -> Result<Option<Bytes>> {
     let wish = wish(context, loaded, run).await?;
-    let budget = context.settings.history_limit;
-    let history = history::read(context, loaded, turn, run, budget).await?;
-    let prompt = prompt(profile, turn, run, wish, history, budget);
-    Ok(context.models.choose(model)?.request(&prompt))
+    let history = history::read(context, loaded, turn, run, profile.history).await?;
+    if history.is_erased {
+        return Ok(None);
+    }
+    let prompt = prompt(profile, turn, run, wish, history);
+    Ok(Some(context.models.choose(model)?.request(&prompt)))
 }
 
 /// The instructions that came with `startAgent` or with another agent's question.
@@ -167,7 +165,7 @@ async fn wish(context: &Context, loaded: &Loaded, run: &Run) -> Result<String> {
 }
 
 /// Puts everything together. An agent that another one asked sees the request alone.
-fn prompt(profile: &Profile, turn: &Turn, run: &Run, wish: String, history: History, budget: usize) -> Prompt {
+fn prompt(profile: &Profile, turn: &Turn, run: &Run, wish: String, history: History) -> Prompt {
     let plans = profile.plan_schema.as_ref().filter(|_| turn.more);
     let is_answer = turn.last_step().is_some_and(|step| step.run == run.run) && plans.is_none();
     let asked = history.response_schema.as_deref().filter(|_| is_answer);
@@ -184,7 +182,7 @@ fn prompt(profile: &Profile, turn: &Turn, run: &Run, wish: String, history: Hist
             (history.past, history.steering, history.limit)
         }
     };
-    let material = Material { system, past, limit, steering, team: history.team, so_far: history.so_far, budget };
+    let material = Material { system, past, limit, steering, team: history.team, so_far: history.so_far, budget: profile.history };
     Prompt {
         lines: render(material),
         tools: profile.tools.clone(),

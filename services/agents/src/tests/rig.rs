@@ -102,6 +102,33 @@ impl Rig {
         Self { test, store, log, keyring, commands, caller, _relay: relay }
     }
 
+    /// With other agents.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Catalog)) -> Self {
+        let mut catalog = self.commands.catalog().clone();
+        change(&mut catalog);
+        self.commands = Commands::new(self.store.clone(), self.keyring.clone(), Arc::new(catalog));
+        self
+    }
+
+    /// A conversation that these agents answer.
+    pub(super) async fn conversation(&self, agents: &[&str]) -> ConversationId {
+        let agents = Some(agents.iter().map(|name| (*name).to_owned()).collect());
+        let input = commands::StartConversation { agents, ..commands::StartConversation::default() };
+        self.commands.start_conversation(&self.caller, input).await.expect("started").loaded.id
+    }
+
+    /// A sealed field of the conversation.
+    pub(super) async fn field(
+        &self,
+        id: ConversationId,
+        owner: impl std::fmt::Display,
+        name: &'static str,
+        sealed: &Sealed,
+    ) -> String {
+        let field = Field::new(TENANT, id, owner, name);
+        self.keyring.open(sealed, &field).await.expect("opens").expect("not erased")
+    }
+
     pub(super) fn work(&self, settings: Settings) -> Working {
         let (database, store, log) = (self.test.database.clone(), self.store.clone(), self.log.clone());
         // Each process has its own cache.
@@ -182,7 +209,8 @@ pub(super) fn names(records: &[Record]) -> Vec<&'static str> {
 /// How many turns have ended.
 pub(super) fn ended(events: &[ConversationEvent]) -> usize {
     let is_end = |event: &&ConversationEvent| {
-        matches!(event, ConversationEvent::TurnCompleted(_) | ConversationEvent::TurnFailed(_))
+        use ConversationEvent::{TurnCompleted, TurnFailed, TurnStopped};
+        matches!(event, TurnCompleted(_) | TurnFailed(_) | TurnStopped(_))
     };
     events.iter().filter(is_end).count()
 }

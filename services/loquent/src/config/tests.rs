@@ -129,6 +129,8 @@ fn openai_and_anthropic_need_no_kind_and_no_address() {
         (::agents::ProviderKind::Anthropic, "https://api.anthropic.com")
     );
     assert_eq!(anthropic.key.as_ref().map(Secret::expose), Some("k"));
+    let file = "[providers.anthropic]\nbase_url = \"http://elsewhere.example\"";
+    assert!(config(file, &environment, &[]).expect("settings").agents.providers["anthropic"].key.is_none());
 }
 
 #[test]

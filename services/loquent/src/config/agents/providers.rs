@@ -79,7 +79,7 @@ pub(super) fn read(
     let nothing = Table::new();
     let mut tables = BTreeMap::from([("openai", &nothing), ("anthropic", &nothing)]);
     tables.extend(named(&layers.tables, "providers")?);
-    let provider = |(name, table)| {
+    let provider = |(name, table): (&str, &Table)| {
         let fields = Fields::new(format!("providers.{name}"), table, &KEYS)?;
         Ok((name.to_owned(), provider(name, &fields, layers, environment, defaults)?))
     };
@@ -115,8 +115,9 @@ fn provider(
     }
     let (key_env, key) = match (fields.text("key_env")?, key) {
         (Some(variable), _) => (Some(variable), environment.get(variable).map(String::as_str)),
-        (None, Some((variable, key))) => (Some(variable), key),
-        (None, None) => (None, None),
+        // The key of the well-known address goes to no other that the file names.
+        (None, Some((variable, key))) if fields.text("base_url")?.is_none() => (Some(variable), key),
+        (None, _) => (None, None),
     };
     let max_output_tokens = fields.parsed("max_output_tokens", |text| number(text, 1..=10_000_000))?;
     Ok(Provider {
@@ -136,7 +137,7 @@ fn timeouts(fields: &Fields<'_>, defaults: Timeouts) -> Outcome<Timeouts> {
     let Some(fields) = fields.table("timeouts", &["connect", "first_token", "idle", "total"])? else {
         return Ok(defaults);
     };
-    let length = |key, default| Ok(fields.parsed(key, duration::parse)?.unwrap_or(default));
+    let length = |key, default| -> Outcome<Duration> { Ok(fields.parsed(key, duration::parse)?.unwrap_or(default)) };
     Ok(Timeouts {
         connect: length("connect", defaults.connect)?,
         first_token: length("first_token", defaults.first_token)?,

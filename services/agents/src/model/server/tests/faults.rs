@@ -143,3 +143,16 @@ async fn a_key_that_is_no_header_is_not_shown() {
         assert_eq!((heard.class(), heard.reason()), ("settings", "the key of the model's server is malformed"));
     }
 }
+
+/// A process's own environment cannot be changed safely, so another process runs a test that reaches its server only directly.
+#[test]
+fn no_proxy_of_the_environment_sees_the_key() {
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "model::server::tests::a_server_that_does_not_stream_is_understood"]);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        again.env(name, "http://127.0.0.1:1");
+    }
+    let output = again.env_remove("no_proxy").env_remove("NO_PROXY").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}

@@ -2,12 +2,30 @@
 
 use super::*;
 
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Asks a server once that plays this script, with less patience than usual.
+async fn hurry(kind: ProviderKind, script: Vec<Act>, impatient: fn(Timeouts) -> Timeouts) -> Heard {
+    let scripted = Scripted::start(vec![script]).await;
+    let mut provider = provider(kind, &scripted.address);
+    provider.timeouts = provider.timeouts.map(impatient);
+    ask(&model(provider)).await
+}
+
+fn to_begin(timeouts: Timeouts) -> Timeouts {
+    Timeouts { first_token: SHORT, ..timeouts }
+}
+
+fn to_go_on(timeouts: Timeouts) -> Timeouts {
+    Timeouts { idle: SHORT, ..timeouts }
+}
+
 #[tokio::test]
 async fn a_server_that_never_begins_is_left_after_the_first_token_s_time() {
     for kind in KINDS {
         let pings = (0..100).flat_map(|_| [ping(kind), Act::Pause(SHORT / 10)]);
         for script in [vec![Act::Hang], vec![sse(), Act::Hang], stream(kind, [Act::Hang]), stream(kind, pings)] {
-            let heard = play(kind, script).await;
+            let heard = hurry(kind, script, to_begin).await;
             assert_eq!(heard.class(), "timeout_first_token", "{kind:?}");
             assert_eq!(heard.reason(), "the model did not begin to answer within 300ms");
         }
@@ -17,7 +35,7 @@ async fn a_server_that_never_begins_is_left_after_the_first_token_s_time() {
 #[tokio::test]
 async fn a_server_that_falls_silent_is_left_and_the_part_that_came_stays() {
     for kind in KINDS {
-        let heard = play(kind, stream(kind, [text(kind, "part"), Act::Hang])).await;
+        let heard = hurry(kind, stream(kind, [text(kind, "part"), Act::Hang]), to_go_on).await;
         assert_eq!((heard.text.as_str(), heard.class()), ("part", "timeout_idle"));
     }
 }
@@ -26,7 +44,8 @@ async fn a_server_that_falls_silent_is_left_and_the_part_that_came_stays() {
 async fn signs_of_life_alone_do_not_keep_an_answer_alive() {
     for kind in KINDS {
         let pings = (0..100).flat_map(|_| [ping(kind), Act::Pause(SHORT / 10)]);
-        let heard = play(kind, stream(kind, std::iter::once(text(kind, "part")).chain(pings))).await;
+        let script = stream(kind, std::iter::once(text(kind, "part")).chain(pings));
+        let heard = hurry(kind, script, to_go_on).await;
         assert_eq!((heard.text.as_str(), heard.class()), ("part", "timeout_idle"), "{kind:?}");
     }
 }
@@ -35,11 +54,8 @@ async fn signs_of_life_alone_do_not_keep_an_answer_alive() {
 async fn an_endless_answer_is_left_after_the_whole_time() {
     for kind in KINDS {
         let endless = (0..1000).flat_map(|_| [text(kind, "x"), Act::Pause(Duration::from_millis(10))]);
-        let scripted = Scripted::start(vec![stream(kind, endless)]).await;
-        let mut provider = provider(kind, &scripted.address);
-        provider.timeouts =
-            provider.timeouts.map(|timeouts| Timeouts { total: Duration::from_millis(400), ..timeouts });
-        let heard = ask(&model(provider)).await;
+        let total = |timeouts| Timeouts { total: Duration::from_secs(1), ..timeouts };
+        let heard = hurry(kind, stream(kind, endless), total).await;
         assert_eq!(heard.class(), "timeout_total");
         assert!(heard.text.len() > 3);
     }
@@ -67,8 +83,7 @@ async fn a_line_of_ten_megabytes_is_a_failure_that_costs_no_more_than_the_limit(
         let long = (0..160).map(|_| Act::Send(vec![b'a'; 64 << 10]));
         let script = [sse(), send("data: ")].into_iter().chain(long).collect();
         let scripted = Scripted::start(vec![script]).await;
-        let patient = Timeouts { first_token: Duration::from_secs(5), ..provider(kind, "").timeouts.unwrap() };
-        let provider = Provider { timeouts: Some(patient), ..provider(kind, &scripted.address) };
+        let provider = provider(kind, &scripted.address);
         assert_eq!(ask(&model(provider.clone())).await.class(), "too_long");
         let scripted = Scripted::start(vec![stream(kind, [text(kind, &"a".repeat(3000)), Act::Hang])]).await;
         let provider = Provider { line_limit: Some(2000), base_url: scripted.address.clone(), ..provider };
@@ -87,5 +102,16 @@ async fn tools_without_end_are_a_failure() {
             play(kind, stream(kind, std::iter::once(call(kind, 0, "id", "find")).chain(long).chain([Act::Hang]))).await;
         assert_eq!(heard.class(), "too_long");
         assert!(heard.arguments.len() <= 1 << 20);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_but_steady_answer_is_waited_for() {
+    for kind in KINDS {
+        let steady = (0..8).flat_map(|_| [Act::Pause(SHORT / 2), text(kind, "x")]);
+        let script = stream(kind, steady.chain([finish(kind, "stop"), goodbye(kind)]));
+        let second = |timeouts| Timeouts { idle: Duration::from_secs(1), ..timeouts };
+        let heard = hurry(kind, script, second).await;
+        assert_eq!((heard.text.as_str(), &heard.failure), ("xxxxxxxx", &None));
     }
 }
