@@ -9,7 +9,8 @@ use events::*;
 use uuid::Uuid;
 
 use crate::tables::{
-    CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredToolCall, StoredTurn, TOOL_CALL, TURN,
+    CONVERSATION, MESSAGE, RUN, StoredConversation, StoredMessage, StoredRun, StoredToolCall, StoredTurn, TOOL_CALL,
+    TURN,
 };
 use crate::{MessageRow, RunRow, ToolCallRow, TurnRow};
 

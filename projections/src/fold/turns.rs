@@ -1,8 +1,6 @@
 //! Turns, their runs, and the tool calls of those: how each follows from the others.
 
-use events::event::{
-    AgentStarted, ModelCallEnded, PlanKind, ToolCallRequested, TurnPlanned, TurnStarted, TurnStopped,
-};
+use events::event::{AgentStarted, ModelCallEnded, PlanKind, ToolCallRequested, TurnPlanned, TurnStarted, TurnStopped};
 use events::{CallId, ConversationEvent, MessageId, Record, RunId, Sealed, TurnId};
 
 use super::RowSet;

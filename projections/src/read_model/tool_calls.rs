@@ -80,9 +80,10 @@ impl ReadModel {
             let select = visible(select, tenant, person);
             match whose {
                 Whose::Everyones => select,
-                Whose::Own => {
-                    select.push(" and turn in (select turn from turns where (person) = ").list([person.uuid()]).push(")")
-                }
+                Whose::Own => select
+                    .push(" and turn in (select turn from turns where (person) = ")
+                    .list([person.uuid()])
+                    .push(")"),
             }
         };
         let found: Found<StoredToolCall> = window.read(&self.database, TOOL_CALL, select).await?;

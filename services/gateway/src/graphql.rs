@@ -39,10 +39,10 @@ use events::{ConversationId, Sequence};
 use keyring::Keyring;
 use projections::ReadModel;
 
-use crate::{ArgumentCheck, Error};
 use crate::auth::Principal;
 use crate::error::Refusal;
 use crate::live::Live;
+use crate::{ArgumentCheck, Error};
 
 use mutation::Mutation;
 use query::Query;

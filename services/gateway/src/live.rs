@@ -29,7 +29,7 @@ use chrono::{DateTime, Utc};
 use commands::{Commands, Loaded};
 use event_log::{Chunk, EventLog};
 use event_store::EventStore;
-use events::{ConversationId, Cursor, MessageId};
+use events::{ConversationId, Cursor, MessageId, OpenMessage};
 use futures::Stream;
 use futures::stream::BoxStream;
 use keyring::Keyring;
@@ -38,7 +38,7 @@ use tokio::time::timeout;
 
 use self::fill::{merge_at, turn_before};
 use self::hub::Hub;
-use self::start::open_at;
+use self::start::{open_at, prelude};
 use self::watch::Watch;
 use crate::auth::Principal;
 use crate::awaited::awaited;
@@ -115,10 +115,10 @@ impl Live {
                 // All that happened counts as delivered, but no chunk does.
                 let mut open = open_at(&history, &now);
                 open.iter_mut().for_each(|open| open.floor = 0);
-                let is_open = |sequence| open.iter().any(|open| open.started == sequence);
-                let prelude = history.iter().filter(|event| is_open(event.sequence())).cloned().collect();
+                let named = open.iter().map(|open| OpenMessage { started: open.started, chunks: 0 }).collect();
+                let place = Cursor { sequence: now.sequence, open: named };
+                let prelude = prelude(&history, &open, &place);
                 let merge = merge::Merge::new(now.sequence, open, chunks);
-                let place = merge.cursor();
                 Watch::new(parts, reader, viewer.person, conversation, place, merge).after(prelude)
             }
         };

@@ -72,7 +72,8 @@ fn positions_go_on_counting_over_the_plans_of_a_turn() {
     let by_model = plan(turn, vec![last.clone()]);
     story.tell(TurnPlanned { kind: PlanKind::Model, more: true, reason: sealed("next"), ..by_model });
     let rows = fold(&story);
-    let positions: Vec<_> = [team[0].run, team[1].run, asked.run, last.run].map(|run| rows.runs.rows[&run].position).into();
+    let positions: Vec<_> =
+        [team[0].run, team[1].run, asked.run, last.run].map(|run| rows.runs.rows[&run].position).into();
     assert_eq!(positions, [0, 1, 2, 3]);
     let row = &rows.turns.rows[&turn];
     assert_eq!((row.answer, row.more), (Some(last.message), true));
@@ -216,7 +217,7 @@ fn what_every_call_took_is_in_the_sums_as_it_ends() {
     }
     assert_eq!(sum.cost.as_ref().unwrap().amount, "1.3");
     // The end of a run says once more what its calls took.
-    story.complete_run(team[0], 1, started, sum.clone());
+    story.complete_run(team[0], 1, started, sum);
     let started = story.claim(team[1], 1);
     story.call_ends(team[1], CallOutcome::Stopped, cost("0.7"));
     story.stop_run(team[1], 1, started);

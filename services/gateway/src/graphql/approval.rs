@@ -33,7 +33,11 @@ pub(super) fn edited(arguments: Option<Json<Value>>) -> Answer<Option<Value>> {
 }
 
 /// Why the tool does not take these arguments.
-pub(super) fn objection(context: &Context<'_>, call: &ToolCallRow, edited: Option<&Value>) -> Answer<Option<Rejection>> {
+pub(super) fn objection(
+    context: &Context<'_>,
+    call: &ToolCallRow,
+    edited: Option<&Value>,
+) -> Answer<Option<Rejection>> {
     let Some(edited) = edited else { return Ok(None) };
     let checked = services(context)?.check_arguments.check(&call.tool, edited);
     Ok(checked.err().map(|message| Rejection { code: code::INVALID_ARGUMENTS, message }))

@@ -124,9 +124,7 @@ impl Query {
         let (services, caller) = (services(context)?, caller(context)?);
         let page = Page { first, after, ..Page::default() };
         let rows = match whose(services.commands.catalog().approvers, caller) {
-            Some(whose) => {
-                services.read_model.pending_approvals(&caller.tenant, caller.person, whose, &page).await?
-            }
+            Some(whose) => services.read_model.pending_approvals(&caller.tenant, caller.person, whose, &page).await?,
             None => PageOf { rows: Vec::new(), has_next: false, has_previous: false, total: 0 },
         };
         Ok(connection(rows, ToolCall::from))

@@ -256,23 +256,29 @@ impl From<Update> for ConversationUpdate {
             Change::ParticipantAdded { person, by } => update!(place, ParticipantAdded { person: person, by: by }),
             Change::ParticipantRemoved { person, by } => update!(place, ParticipantRemoved { person: person, by: by }),
             Change::TurnStarted { turn } => update!(place, TurnStarted { turn_id: id(turn) }),
-            Change::TurnPlanned { turn, kind, runs, more, reason } => update!(place, TurnPlanned {
-                turn_id: id(turn),
-                plan: Json(plan::of_event(kind, &runs, more)),
-                reason: reason.to_string(),
-            }),
+            Change::TurnPlanned { turn, kind, runs, more, reason } => update!(
+                place,
+                TurnPlanned {
+                    turn_id: id(turn),
+                    plan: Json(plan::of_event(kind, &runs, more)),
+                    reason: reason.to_string(),
+                }
+            ),
             Change::TurnCompleted { turn } => update!(place, TurnCompleted { turn_id: id(turn) }),
             Change::TurnFailed { turn, reason } => {
                 update!(place, TurnFailed { turn_id: id(turn), reason: reason.to_string() })
             }
             Change::TurnStopped { turn, by } => update!(place, TurnStopped { turn_id: id(turn), by: by }),
-            Change::AgentStarted { run, agent, model, epoch, message } => update!(place, AgentStarted {
-                run_id: id(run),
-                agent: agent,
-                model: model,
-                epoch: int(epoch),
-                message_id: id(message),
-            }),
+            Change::AgentStarted { run, agent, model, epoch, message } => update!(
+                place,
+                AgentStarted {
+                    run_id: id(run),
+                    agent: agent,
+                    model: model,
+                    epoch: int(epoch),
+                    message_id: id(message),
+                }
+            ),
             Change::Message(message, change) => place.of_message(message, change),
             Change::ToolCall(call, change) => place.of_tool_call(call, change),
         }
@@ -286,53 +292,66 @@ impl Place {
             MessageChange::Sent { author, text } => {
                 update!(self, MessageSent { message_id: message_id, author: author, text: text.to_string() })
             }
-            MessageChange::Produced { run, epoch, index, kind, delta } => update!(self, ChunkProduced {
-                message_id: message_id,
-                run_id: id(run),
-                epoch: int(epoch),
-                index: int(index),
-                kind: kind.into(),
-                delta: delta.to_string(),
-            }),
-            MessageChange::Completed { text, finish_reason, usage } => update!(self, MessageCompleted {
-                message_id: message_id,
-                text: text.to_string(),
-                finish_reason: finish_reason.into(),
-                usage: usage.map(Into::into),
-            }),
-            MessageChange::Failed { text, reason } => update!(self, MessageFailed {
-                message_id: message_id,
-                text: text.to_string(),
-                reason: reason.to_string(),
-            }),
-            MessageChange::Stopped { text, usage } => update!(self, MessageStopped {
-                message_id: message_id,
-                text: text.to_string(),
-                usage: usage.map(Into::into),
-            }),
+            MessageChange::Produced { run, epoch, index, kind, delta } => update!(
+                self,
+                ChunkProduced {
+                    message_id: message_id,
+                    run_id: id(run),
+                    epoch: int(epoch),
+                    index: int(index),
+                    kind: kind.into(),
+                    delta: delta.to_string(),
+                }
+            ),
+            MessageChange::Completed { text, finish_reason, usage } => update!(
+                self,
+                MessageCompleted {
+                    message_id: message_id,
+                    text: text.to_string(),
+                    finish_reason: finish_reason.into(),
+                    usage: usage.map(Into::into),
+                }
+            ),
+            MessageChange::Failed { text, reason } => update!(
+                self,
+                MessageFailed { message_id: message_id, text: text.to_string(), reason: reason.to_string() }
+            ),
+            MessageChange::Stopped { text, usage } => update!(
+                self,
+                MessageStopped { message_id: message_id, text: text.to_string(), usage: usage.map(Into::into) }
+            ),
         }
     }
 
     fn of_tool_call(self, call: CallId, change: ToolCallChange) -> ConversationUpdate {
         let tool_call_id = id(call);
         match change {
-            ToolCallChange::Requested { run, tool, arguments, needs_approval } => update!(self, ToolCallRequested {
-                tool_call_id: tool_call_id,
-                run_id: id(run),
-                tool: tool,
-                arguments: Json(json(Some(&arguments))),
-                needs_approval: needs_approval,
-            }),
-            ToolCallChange::Approved { by, edited } => update!(self, ToolCallApproved {
-                tool_call_id: tool_call_id,
-                by: by,
-                edited_arguments: edited.map(|edited| Json(json(Some(&edited)))),
-            }),
-            ToolCallChange::Rejected { by, reason } => update!(self, ToolCallRejected {
-                tool_call_id: tool_call_id,
-                by: by,
-                reason: reason.map(|reason| reason.to_string()),
-            }),
+            ToolCallChange::Requested { run, tool, arguments, needs_approval } => update!(
+                self,
+                ToolCallRequested {
+                    tool_call_id: tool_call_id,
+                    run_id: id(run),
+                    tool: tool,
+                    arguments: Json(json(Some(&arguments))),
+                    needs_approval: needs_approval,
+                }
+            ),
+            ToolCallChange::Approved { by, edited } => update!(
+                self,
+                ToolCallApproved {
+                    tool_call_id: tool_call_id,
+                    by: by,
+                    edited_arguments: edited.map(|edited| Json(json(Some(&edited)))),
+                }
+            ),
+            ToolCallChange::Rejected { by, reason } => update!(
+                self,
+                ToolCallRejected {
+                    tool_call_id: tool_call_id,
+                    by: by,
+                    reason: reason.map(|reason| reason.to_string()),
+                }
+            ),
             ToolCallChange::Started { epoch } => {
                 update!(self, ToolCallStarted { tool_call_id: tool_call_id, epoch: int(epoch) })
             }

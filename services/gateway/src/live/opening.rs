@@ -86,7 +86,9 @@ impl Opener<'_> {
             Some(E::MessageSent(sent)) => texts.text = self.open(&sent.text, sent.message, "text").await?,
             Some(E::TurnFailed(failed)) => texts.reason = self.open(&failed.reason, failed.turn, "reason").await?,
             Some(E::TurnPlanned(planned)) => texts.reason = self.open(&planned.reason, planned.turn, "reason").await?,
-            Some(E::MessageCompleted(_) | E::MessageFailed(_) | E::MessageStopped(_)) => texts = self.end(event).await?,
+            Some(E::MessageCompleted(_) | E::MessageFailed(_) | E::MessageStopped(_)) => {
+                texts = self.end(event).await?
+            }
             Some(E::ToolCallRequested(wanted)) => {
                 texts.text = self.open(&wanted.arguments, wanted.call, "arguments").await?;
             }
@@ -188,12 +190,8 @@ async fn of_message(keyring: &Keyring, event: &ConversationEvent, texts: &Texts)
             let (finish_reason, usage) = (end.finish_reason, end.spent.usage);
             (end.message, MessageChange::Completed { text: texts.text(), finish_reason, usage })
         }
-        E::MessageFailed(end) => {
-            (end.message, MessageChange::Failed { text: texts.text(), reason: texts.reason() })
-        }
-        E::MessageStopped(end) => {
-            (end.message, MessageChange::Stopped { text: texts.text(), usage: end.spent.usage })
-        }
+        E::MessageFailed(end) => (end.message, MessageChange::Failed { text: texts.text(), reason: texts.reason() }),
+        E::MessageStopped(end) => (end.message, MessageChange::Stopped { text: texts.text(), usage: end.spent.usage }),
         _ => return Ok(None),
     };
     Ok(Some(Change::Message(message, change)))

@@ -1,8 +1,9 @@
 //! Which messages are in flight at a cursor.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use events::{ConversationEvent, Cursor};
+use events::{ConversationEvent, Cursor, OpenMessage};
 
 use super::item::LiveEvent;
 use super::merge::Open;
@@ -34,4 +35,32 @@ pub(super) fn open_at<'e>(history: impl IntoIterator<Item = &'e Arc<LiveEvent>>,
         }
     }
     open
+}
+
+/// The `AgentStarted` of messages in flight, each with the cursor after it. After the last of them a reader stands at `place`. After
+/// one before it the reader stands where that one happened, so that whoever resumes there sees those that follow; of messages
+/// that were in flight there and have ended since, nothing more is to come but their ends.
+pub(super) fn prelude(
+    history: &VecDeque<Arc<LiveEvent>>,
+    open: &[Open],
+    place: &Cursor,
+) -> VecDeque<(Cursor, Arc<LiveEvent>)> {
+    let shown = |started| open.iter().any(|open| open.started == started);
+    let mut prelude: VecDeque<_> = (1..)
+        .zip(history)
+        .filter(|(_, event)| shown(event.sequence()))
+        .map(|(count, event)| {
+            let sequence = event.sequence();
+            let open = open_at(history.iter().take(count), &Cursor::at(sequence));
+            let named = open.iter().map(|open| OpenMessage {
+                started: open.started,
+                chunks: if shown(open.started) { 0 } else { u32::MAX },
+            });
+            (Cursor { sequence, open: named.collect() }, event.clone())
+        })
+        .collect();
+    if let Some((cursor, _)) = prelude.back_mut() {
+        cursor.clone_from(place);
+    }
+    prelude
 }

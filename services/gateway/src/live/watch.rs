@@ -8,11 +8,11 @@ use events::{ConversationEvent, ConversationId, Cursor, Kind, MessageId, PersonI
 use tokio::time::{Instant, sleep};
 
 use super::Parts;
+use super::change::Update;
 use super::fill::{Fill, Handover, Progress, merge_at};
 use super::hub::{Missed, Reader};
 use super::item::{Live, LiveEvent};
 use super::merge::{Merge, Piece, Step};
-use super::change::Update;
 use super::opening;
 use crate::{Error, Result};
 
@@ -32,8 +32,8 @@ pub(super) struct Watch {
     merge: Merge,
     /// There while the reader goes through the past.
     fill: Option<Box<Fill>>,
-    /// Delivered first, all at the place where the merge stands.
-    prelude: VecDeque<Arc<LiveEvent>>,
+    /// Delivered first, each with the cursor after it.
+    prelude: VecDeque<(Cursor, Arc<LiveEvent>)>,
     /// The one message that is wanted.
     only: Option<MessageId>,
     patience: Duration,
@@ -83,7 +83,7 @@ impl Watch {
     }
 
     /// Delivers these first; they are the `AgentStarted` of the messages in flight.
-    pub(super) fn after(mut self, prelude: VecDeque<Arc<LiveEvent>>) -> Self {
+    pub(super) fn after(mut self, prelude: VecDeque<(Cursor, Arc<LiveEvent>)>) -> Self {
         self.prelude = prelude;
         self
     }
@@ -134,11 +134,11 @@ impl Watch {
         if self.end == End::Yes {
             return Ok(None);
         }
-        if self.torn {
-            Box::pin(self.mend()).await?;
-        }
         if let Some(update) = self.begin().await? {
             return Ok(Some(update));
+        }
+        if self.torn {
+            Box::pin(self.mend()).await?;
         }
         loop {
             match self.end {
@@ -173,11 +173,11 @@ impl Watch {
     }
 
     async fn begin(&mut self) -> Result<Option<Update>> {
-        while let Some(event) = self.prelude.front().cloned() {
+        while let Some((cursor, event)) = self.prelude.front().cloned() {
             let update = self.shown(&event).await?;
             self.prelude.pop_front();
-            if update.is_some() {
-                return Ok(update);
+            if let Some(update) = update {
+                return Ok(Some(Update { cursor, ..update }));
             }
         }
         Ok(None)

@@ -57,7 +57,8 @@ async fn a_tool_call_is_allowed_with_other_arguments_and_once() {
     assert_eq!((&before["run"]["id"], &before["tool"]), (&json!(scribe.run), &json!("lookup")));
     assert_eq!((&before["decidedBy"], &before["endedAt"]), (&json!(null), &json!(null)));
     assert!(before["expiresAt"].is_string());
-    let input = json!({ "toolCallId": call, "arguments": { "page": 8 }, "idempotencyKey": "k", "clientMutationId": "c" });
+    let input =
+        json!({ "toolCallId": call, "arguments": { "page": 8 }, "idempotencyKey": "k", "clientMutationId": "c" });
     let first = alice.ask(&approve(), json!({ "input": input })).await["approveToolCall"].take();
     let decided = &first["toolCall"];
     assert_eq!((&first["errors"], &first["clientMutationId"]), (&json!([]), &json!("c")));
@@ -127,12 +128,16 @@ async fn what_waits_is_listed_oldest_first_for_who_takes_part() {
     let (ids, all) = listed(&alice, json!({})).await;
     assert_eq!(ids, calls.iter().map(|(_, call)| call.to_string()).collect::<Vec<_>>());
     let (first, page) = listed(&alice, json!({ "first": 1 })).await;
-    assert_eq!((first, &page["totalCount"], &page["pageInfo"]["hasNextPage"]), (ids[..1].to_vec(), &json!(3), &json!(true)));
+    assert_eq!(
+        (first, &page["totalCount"], &page["pageInfo"]["hasNextPage"]),
+        (ids[..1].to_vec(), &json!(3), &json!(true))
+    );
     let (rest, _) = listed(&alice, json!({ "after": all["edges"][0]["cursor"] })).await;
     assert_eq!(rest, ids[1..]);
     assert_eq!(alice.code(PENDING, json!({ "first": 101 })).await, "BAD_USER_INPUT");
     assert_eq!(listed(&bob, json!({})).await.0, Vec::<String>::new());
-    let add = "mutation ($id: ID!) { addParticipant(input: { conversationId: $id, person: \"bob\" }) { errors { code } } }";
+    let add =
+        "mutation ($id: ID!) { addParticipant(input: { conversationId: $id, person: \"bob\" }) { errors { code } } }";
     alice.ask(add, json!({ "id": calls[1].0 })).await;
     seen(&stand, &alice, calls[1].0, calls[1].1).await;
     assert_eq!(listed(&bob, json!({})).await.0, ids[1..2]);
@@ -196,13 +201,17 @@ async fn to_strangers_there_is_no_tool_call() {
         assert_eq!(found, json!({ "toolCall": null, "node": null }));
         for mutation in [approve(), reject()] {
             assert_eq!(stranger.code(&mutation, json!({ "input": { "toolCallId": call } })).await, "NOT_FOUND");
-            assert_eq!(stranger.code(&mutation, json!({ "input": { "toolCallId": "call_x" } })).await, "BAD_USER_INPUT");
+            assert_eq!(
+                stranger.code(&mutation, json!({ "input": { "toolCallId": "call_x" } })).await,
+                "BAD_USER_INPUT"
+            );
         }
         let again = "mutation ($id: ID!) { regenerateMessage(input: { messageId: $id }) { cursor } }";
         assert_eq!(stranger.code(again, json!({ "id": scribe.message })).await, "NOT_FOUND");
         let stop = "mutation ($id: ID!) { stopTurn(input: { conversationId: $id }) { cursor } }";
         assert_eq!(stranger.code(stop, json!({ "id": scribe.conversation })).await, "NOT_FOUND");
-        let configure = "mutation ($id: ID!) { configureAgents(input: { conversationId: $id, agents: [] }) { cursor } }";
+        let configure =
+            "mutation ($id: ID!) { configureAgents(input: { conversationId: $id, agents: [] }) { cursor } }";
         assert_eq!(stranger.code(configure, json!({ "id": scribe.conversation })).await, "NOT_FOUND");
     }
     assert_eq!(alice.ask("query { toolCall(id: \"nonsense\") { id } }", json!({})).await["toolCall"], json!(null));

@@ -47,7 +47,10 @@ async fn a_participant_says_who_answers_and_how() {
     let input = json!({ "conversationId": id, "agents": ["nobody"] });
     let refused = alice.ask(configure, json!({ "input": input })).await["configureAgents"].take();
     assert_eq!((&refused["errors"][0]["code"], &refused["conversation"]), (&json!("UNKNOWN_AGENT"), &json!(null)));
-    let seen = alice.ask("query ($id: ID!) { conversation(id: $id, atLeast: \"3\") { overlapPolicy toolApproval agents { name } } }", json!({ "id": id }));
+    let seen = alice.ask(
+        "query ($id: ID!) { conversation(id: $id, atLeast: \"3\") { overlapPolicy toolApproval agents { name } } }",
+        json!({ "id": id }),
+    );
     let expected = json!({ "overlapPolicy": "STEER", "toolApproval": "ASK", "agents": [] });
     assert_eq!(seen.await["conversation"], expected);
 }
@@ -98,7 +101,8 @@ async fn what_runs_stops_and_keeps_what_it_had() {
     assert!(answer["turn"]["endedAt"].is_string());
     let run = &answer["turn"]["runs"][0];
     assert_eq!(run["status"], "STOPPED");
-    let expected = json!({ "status": "STOPPED", "text": "half", "finishReason": "STOPPED", "usage": { "inputTokens": 3 } });
+    let expected =
+        json!({ "status": "STOPPED", "text": "half", "finishReason": "STOPPED", "usage": { "inputTokens": 3 } });
     assert_eq!(run["message"], expected);
     let nothing = alice.ask(STOP, json!({ "input": { "conversationId": id } })).await["stopTurn"].take();
     assert_eq!(nothing["errors"], json!([{ "code": "TURN_NOT_RUNNING", "path": ["input", "turnId"] }]));
@@ -122,8 +126,9 @@ async fn a_turn_that_waits_leaves_the_queue_and_a_repeat_says_so_again() {
     let query = "query ($id: ID!) { turn(id: $id) { status } node(id: $id) { __typename } }";
     let found = alice.ask(query, json!({ "id": queued })).await;
     assert_eq!(found, json!({ "turn": { "status": "STOPPED" }, "node": { "__typename": "Turn" } }));
-    let stranger = stand.person("bob").ask("query ($id: ID!) { turn(id: $id) { status } }", json!({ "id": queued }));
-    assert_eq!(stranger.await["turn"], json!(null));
+    let bob = stand.person("bob");
+    let found = bob.ask("query ($id: ID!) { turn(id: $id) { status } }", json!({ "id": queued })).await;
+    assert_eq!(found["turn"], json!(null));
 }
 
 #[tokio::test]
@@ -178,7 +183,10 @@ async fn the_last_question_is_answered_again_and_the_old_answer_stays() {
     assert_eq!(third["message"]["alternatives"], json!([{ "id": first.message }, { "id": second.message }]));
     let alone = "query ($id: ID!) { message(id: $id) { supersededBy { text } alternatives { text } } }";
     let found = alice.ask(alone, json!({ "id": first.message })).await["message"].take();
-    assert_eq!(found, json!({ "supersededBy": { "text": "" }, "alternatives": [{ "text": "second" }, { "text": "" }] }));
+    assert_eq!(
+        found,
+        json!({ "supersededBy": { "text": "" }, "alternatives": [{ "text": "second" }, { "text": "" }] })
+    );
 }
 
 #[tokio::test]

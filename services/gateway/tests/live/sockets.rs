@@ -81,7 +81,7 @@ async fn an_answer_streams_over_a_socket_and_both_paths_lead_there() {
     for path in ["/graphql/ws", "/graphql"] {
         let mut socket = Socket::open(&node, path).await;
         socket.init(&node.token("alice", Duration::from_secs(60))).await;
-        socket.say(subscribe("1", UPDATES, &json!({ "id": conversation, "after": "3" }))).await;
+        socket.say(subscribe("1", UPDATES, &json!({ "id": conversation, "after": "4" }))).await;
         let update = socket.hear().await;
         assert_eq!((&update["id"], &update["type"]), (&json!("1"), &json!("next")));
         assert_eq!(update["payload"]["data"]["conversationUpdates"]["__typename"], "AgentStarted");

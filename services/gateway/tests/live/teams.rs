@@ -91,6 +91,36 @@ async fn without_a_cursor_all_messages_in_flight_come_first() {
 }
 
 #[tokio::test]
+async fn a_reader_that_knows_one_of_two_messages_in_flight_resumes_and_sees_both() {
+    let node = Node::start().await;
+    let conversation = node.conversation().await;
+    let (message, _) = node.say(conversation, "hello").await;
+    let mut team = Scribe::team(&node, conversation, message, 3).await;
+    team[0].claim().await;
+    team[0].write("over").await;
+    team[1].claim().await;
+    team[0].complete().await;
+    team[2].claim().await;
+    let mut watch = Watch::conversation(&node, "alice", conversation, None).await;
+    let begun = watch.take(2).await;
+    assert_eq!((&begun[0]["messageId"], &begun[1]["messageId"]), (&json!(team[1].message), &json!(team[2].message)));
+    let mut resumed = Watch::conversation(&node, "alice", conversation, Some(cursor(&begun[0]))).await;
+    team[1].write("one").await;
+    team[2].write("other").await;
+    // The first message's chunks lie before the place; its end does not.
+    let seen = resumed.take(4).await;
+    let of = |scribe: &Scribe| {
+        let of_message: Vec<_> = seen.iter().filter(|update| update["messageId"] == json!(scribe.message)).collect();
+        of_message.iter().map(|update| update["__typename"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&team[0]), ["MessageCompleted"]);
+    assert_eq!(of(&team[1]), ["ChunkProduced"]);
+    assert_eq!(of(&team[2]), ["AgentStarted", "ChunkProduced"]);
+    let mut again = Watch::conversation(&node, "alice", conversation, Some(cursor(&seen[0]))).await;
+    assert_eq!(again.take(3).await, seen[1..]);
+}
+
+#[tokio::test]
 async fn a_tool_call_is_seen_from_its_first_word_to_its_result() {
     let node = Node::start().await;
     let conversation = node.conversation().await;
@@ -140,7 +170,8 @@ async fn what_a_tool_call_can_come_to_is_said_by_name() {
     }
     let wanted = watch.until("ToolCallRequested").await;
     assert_eq!(wanted.last().unwrap()["arguments"], "no JSON");
-    let reject = "mutation ($id: ID!) { rejectToolCall(input: { toolCallId: $id, reason: \"too risky\" }) { errors { code } } }";
+    let reject =
+        "mutation ($id: ID!) { rejectToolCall(input: { toolCallId: $id, reason: \"too risky\" }) { errors { code } } }";
     node.ask("alice", reject, json!({ "id": calls[0] })).await;
     let refused = watch.until("ToolCallRejected").await.pop().unwrap();
     assert_eq!((&refused["by"], &refused["refusal"]), (&json!("alice"), &json!("too risky")));

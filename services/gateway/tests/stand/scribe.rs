@@ -10,8 +10,8 @@ use commands::{Cause, Commands, Outcome};
 use event_log::{EventLog, NewChunk};
 use events::event::{CallOutcome, ContextReference, Cost, PlanKind, PlannedRun, Said, Spent};
 use events::{
-    Actor, CallId, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationEvent, ConversationId, Decoded, EventId,
-    Field, FinishReason, MessageId, RunId, Sealed, Sequence, TurnId, Usage,
+    Actor, CallId, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationEvent, ConversationId, Decoded,
+    EventId, Field, FinishReason, MessageId, RunId, Sealed, Sequence, TurnId, Usage,
 };
 use keyring::{ContentKey, Keyring};
 
@@ -43,7 +43,12 @@ pub struct Scribe {
 
 impl Scribe {
     /// Plans a turn of so many runs for a message that Alice sent, all at the same time; nobody has claimed them yet.
-    pub async fn team(tools: impl Into<Tools>, conversation: ConversationId, answers: MessageId, size: usize) -> Vec<Self> {
+    pub async fn team(
+        tools: impl Into<Tools>,
+        conversation: ConversationId,
+        answers: MessageId,
+        size: usize,
+    ) -> Vec<Self> {
         let tools = tools.into();
         let state = tools.commands.load(conversation).await.unwrap().unwrap().state.clone();
         let turn = state.waiting.iter().find(|waiting| waiting.message == answers).unwrap().turn;
@@ -123,9 +128,8 @@ impl Scribe {
         let call = CallId::generate();
         let new = NewCall { call, attempt: 1, model: "offline".into(), context, reserved: None };
         let outcome = self.react(ClaimRun { run: self.run, epoch: self.epoch, abandoned, call: new }).await;
-        let is_start = |record: &&events::Record| {
-            matches!(record.event(), Ok(Decoded::Known(ConversationEvent::AgentStarted(_))))
-        };
+        let is_start =
+            |record: &&events::Record| matches!(record.event(), Ok(Decoded::Known(ConversationEvent::AgentStarted(_))));
         let record = outcome.records.iter().find(is_start).unwrap();
         (self.started, self.started_at, self.call) = (record.sequence, record.time, Some(call));
         (self.spans, self.text, self.reasoning, self.calls) = Default::default();

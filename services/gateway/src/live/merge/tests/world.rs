@@ -153,7 +153,18 @@ impl World {
         let (reasoning, calls) = (Some(sealed(&reasoning)), Some(sealed(&calls)));
         let (finish_reason, reason) = (FinishReason::Stop, sealed("why"));
         let end = match dice.below(4) {
-            0 => self.append(MessageFailed { message, run, epoch, started, text, reasoning, calls, chunks, reason, spent }),
+            0 => self.append(MessageFailed {
+                message,
+                run,
+                epoch,
+                started,
+                text,
+                reasoning,
+                calls,
+                chunks,
+                reason,
+                spent,
+            }),
             1 => self.append(MessageStopped { message, run, epoch, started, text, reasoning, calls, chunks, spent }),
             _ => self.append(MessageCompleted {
                 message,
@@ -168,11 +179,7 @@ impl World {
                 spent,
             }),
         };
-        let texts = Sources {
-            text: texts.text.into(),
-            reasoning: texts.reasoning.into(),
-            calls: texts.calls.into(),
-        };
+        let texts = Sources { text: texts.text.into(), reasoning: texts.reasoning.into(), calls: texts.calls.into() };
         self.ends.insert(started, (end, Arc::new(Cut::new(ChunkTable(table), texts).unwrap())));
         self.say(dice.below(2));
         self.append(AgentCompleted { run, spent: Spent::default() });
