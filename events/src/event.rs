@@ -21,9 +21,7 @@ pub use tool::{
     RejectionCause, ToolCallApproved, ToolCallCompleted, ToolCallFailed, ToolCallRejected, ToolCallRequested,
     ToolCallStarted, ToolCallUncertain,
 };
-pub use turn::{
-    PlanKind, PlannedRun, StopRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped,
-};
+pub use turn::{PlanKind, PlannedRun, StopRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped};
 
 /// Why a model stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -124,17 +124,10 @@ impl Spent {
             (one, two) => one.or(two),
         };
         let cost = match (&self.cost, &other.cost) {
-            (Some(one), Some(two)) => {
-                Some(Cost::new(one.decimal().saturating_add(two.decimal()), &one.currency))
-            }
+            (Some(one), Some(two)) => Some(Cost::new(one.decimal().saturating_add(two.decimal()), &one.currency)),
             (one, two) => one.clone().or_else(|| two.clone()),
         };
-        Self {
-            usage,
-            cost,
-            estimated: self.estimated || other.estimated,
-            unpriced: self.unpriced || other.unpriced,
-        }
+        Self { usage, cost, estimated: self.estimated || other.estimated, unpriced: self.unpriced || other.unpriced }
     }
 
     /// Whether no call was made.

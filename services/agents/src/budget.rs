@@ -49,9 +49,15 @@ pub(crate) fn allows_another_call(budgets: &Budgets, loaded: &Loaded, turn: &Tur
 pub(crate) fn allows(budgets: &Budgets, turn: &Turn, most: Option<&Cost>) -> Result<(), Failure> {
     let (Some(limit), Some(most)) = (budgets.turn_cost, most) else { return Ok(()) };
     let spent = turn.spent.cost.as_ref().map(Cost::decimal).unwrap_or_default();
-    let open: Decimal = turn.open_runs().filter_map(|run| run.open_call.as_ref()?.reserved.as_ref()).map(Cost::decimal).sum();
+    let open: Decimal =
+        turn.open_runs().filter_map(|run| run.open_call.as_ref()?.reserved.as_ref()).map(Cost::decimal).sum();
     if spent + open + most.decimal() > limit {
-        let reason = format!("another model call may cost {} {}, and of the turn's {limit} {} are spent", most.amount, most.currency, spent + open);
+        let reason = format!(
+            "another model call may cost {} {}, and of the turn's {limit} {} are spent",
+            most.amount,
+            most.currency,
+            spent + open
+        );
         return Err(over(reason));
     }
     Ok(())

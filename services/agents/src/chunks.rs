@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use event_log::{EventLog, NewChunk};
 use events::{
-    Actor, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationId, EventId, Field, MessageId, RunId, Sequence, TurnId,
+    Actor, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationId, EventId, Field, MessageId, RunId, Sequence,
+    TurnId,
 };
 use keyring::ContentKey;
 

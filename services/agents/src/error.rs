@@ -69,9 +69,11 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Model(_) | Self::UnknownProvider { .. } | Self::OwnFallback { .. } | Self::UnknownTool { .. } | Self::Tool(_) => {
-                Kind::Invalid
-            }
+            Self::Model(_)
+            | Self::UnknownProvider { .. }
+            | Self::OwnFallback { .. }
+            | Self::UnknownTool { .. }
+            | Self::Tool(_) => Kind::Invalid,
             Self::NotFound | Self::Erased => Kind::NotFound,
             Self::History(_) => Kind::Internal,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,

@@ -82,7 +82,8 @@ impl Profiles {
         if self.kept.contains_key(digest) {
             return Ok(());
         }
-        let insert = "insert into agent_profiles (profile, body, created_at) values ($1, $2, $3) on conflict do nothing";
+        let insert =
+            "insert into agent_profiles (profile, body, created_at) values ($1, $2, $3) on conflict do nothing";
         let insert = sql(insert).bind(digest.to_owned()).bind(sqlx::types::Json(profile.clone()));
         self.database.execute(insert.bind(chrono::Utc::now())).await?;
         self.kept.insert(digest.to_owned(), ());

@@ -98,7 +98,9 @@ impl Job<'_> {
                 Ok(Left::Again(LATER))
             }
             // Looked at again, it is stopped.
-            CommandError::Rejected(rejection) if rejection.code == code::TURN_STOPPING => Ok(Left::Again(Duration::ZERO)),
+            CommandError::Rejected(rejection) if rejection.code == code::TURN_STOPPING => {
+                Ok(Left::Again(Duration::ZERO))
+            }
             error => Err(error.into()),
         }
     }

@@ -136,7 +136,9 @@ pub(crate) fn wants(tool: &str, arguments: &str) -> Act {
     let call = serde_json::json!({ "choices": [{ "delta": { "tool_calls": [
         { "index": 0, "id": "call_x", "type": "function", "function": { "name": tool, "arguments": arguments } }
     ] } }] });
-    send(&format!("data: {call}\n\ndata: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"tool_calls\"}}]}}\n\ndata: [DONE]\n\n"))
+    send(&format!(
+        "data: {call}\n\ndata: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"tool_calls\"}}]}}\n\ndata: [DONE]\n\n"
+    ))
 }
 
 pub(crate) fn stop() -> Act {

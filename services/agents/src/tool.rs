@@ -28,9 +28,7 @@ use std::time::Duration;
 use events::event::Approval;
 use serde_json::Value;
 
-pub use settings::{
-    BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools,
-};
+pub use settings::{BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools};
 pub(crate) use tools::Tools;
 
 /// A tool as the settings and the built-ins define it.
@@ -132,7 +130,9 @@ pub(crate) fn is_an_agent(tools: &Tools, name: &str) -> bool {
 ///
 /// # Errors
 /// A tool cannot be what the settings say.
-pub fn argument_check(settings: &ToolSettings) -> crate::Result<impl Fn(&str, &Value) -> Result<(), String> + Send + Sync + 'static> {
+pub fn argument_check(
+    settings: &ToolSettings,
+) -> crate::Result<impl Fn(&str, &Value) -> Result<(), String> + Send + Sync + 'static> {
     let tools = Tools::new(settings)?;
     Ok(move |name: &str, arguments: &Value| match tools.get(name) {
         Some(tool) => tools.check(tool, &arguments.to_string()).map(drop),

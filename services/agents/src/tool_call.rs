@@ -105,7 +105,8 @@ async fn arguments(context: &Context, loaded: &Loaded, call: &ToolCall) -> Resul
 }
 
 fn sealed(work: &Work, key: &ContentKey, call: CallId, outcome: Outcome) -> ToolEnd {
-    let seal = |name: &'static str, text: &str| key.seal(&Field::new(&work.tenant, work.conversation, call, name), text);
+    let seal =
+        |name: &'static str, text: &str| key.seal(&Field::new(&work.tenant, work.conversation, call, name), text);
     match outcome {
         Outcome::Done { result, provenance, cached, .. } => ToolEnd::Completed {
             result: seal("result", &result.to_string()),
@@ -125,7 +126,9 @@ async fn end_tool(context: &Context, work: &Work, command: EndTool, started: &Re
         match context.commands.react(work.conversation, command.clone(), cause).await {
             Ok(_) | Err(CommandError::Stale) => return Ok(Left::Nothing),
             Err(error) if error.kind() != Kind::Unavailable => return Err(error.into()),
-            Err(error) => tracing::warn!(%error, call = %command.call, "the end of a tool call has to wait for the store"),
+            Err(error) => {
+                tracing::warn!(%error, call = %command.call, "the end of a tool call has to wait for the store")
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -16,8 +16,8 @@ use events::{CallId, Field, MessageId, RunId};
 
 use crate::Result;
 use crate::context::Context;
-use crate::{tool, tool_call};
 use crate::work::{Task, Work};
+use crate::{tool, tool_call};
 
 pub(crate) use plan::schema as plan_schema;
 

@@ -74,7 +74,8 @@ async fn take(
     hands: &mut Hands,
 ) -> Result<()> {
     let room = |hands: &Hands, kind| context.settings.at_once(kind).saturating_sub(hands.of(kind)).min(AT_ONCE);
-    let kinds: Vec<Kind> = [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(hands, *kind) > 0).collect();
+    let kinds: Vec<Kind> =
+        [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(hands, *kind) > 0).collect();
     for kind in context.table.free_kinds(&kinds).await? {
         let room = room(hands, kind);
         let leases = context.table.take(kind, room).await?;

@@ -31,7 +31,11 @@ const BUILT_IN: [(&str, &str, &str); 6] = [
         "You write the final answer to the person from what your team has found. Be clear and complete, and invent nothing.",
     ),
     ("code", "Writes and explains code", "You write correct, plain code and explain it briefly."),
-    ("image", "Describes and makes images", "You design images: describe exactly what is to be seen, and make it where you have a tool for it."),
+    (
+        "image",
+        "Describes and makes images",
+        "You design images: describe exactly what is to be seen, and make it where you have a tool for it.",
+    ),
 ];
 
 /// An agent, as clients see it and as its runs use it.
@@ -98,11 +102,9 @@ impl Catalog {
         let profiles = BUILT_IN.map(|(name, description, instructions)| {
             let profile = AgentProfile::new(name, description, model, instructions);
             match name {
-                ORCHESTRATOR => AgentProfile {
-                    team: TEAM.map(String::from).to_vec(),
-                    plan: PlanKind::Rules,
-                    ..profile
-                },
+                ORCHESTRATOR => {
+                    AgentProfile { team: TEAM.map(String::from).to_vec(), plan: PlanKind::Rules, ..profile }
+                }
                 _ => profile,
             }
         });

@@ -106,7 +106,12 @@ impl Commands {
     /// # Errors
     /// [`Error::Stale`]: somebody else was faster, or what it is about is over. [`Error::Rejected`]: its rule says no, as
     /// [`TURN_STOPPING`](rules::code::TURN_STOPPING) or [`TURN_RUNNING`](rules::code::TURN_RUNNING). Else the store's.
-    pub async fn react(&self, conversation: ConversationId, command: impl Into<Command>, cause: Cause) -> Result<Outcome> {
+    pub async fn react(
+        &self,
+        conversation: ConversationId,
+        command: impl Into<Command>,
+        cause: Cause,
+    ) -> Result<Outcome> {
         let traceparent = cause.traceparent.clone();
         let origin = Origin::Event(cause);
         let (tenant, command) = (String::new(), command.into());

@@ -25,9 +25,7 @@ mod stamp;
 mod tests;
 
 pub use catalog::{AgentProfile, Catalog};
-pub use conversation::{
-    Answered, Conversation, OpenCall, Run, Stage, Stop, ToolCall, ToolStage, Turn, Waiting,
-};
+pub use conversation::{Answered, Conversation, OpenCall, Run, Stage, Stop, ToolCall, ToolStage, Turn, Waiting};
 pub use dispatch::{Caller, Cause, Commands, Outcome};
 pub use error::{Error, Refusal, Rejection};
 pub use load::Loaded;

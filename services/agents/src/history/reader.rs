@@ -126,7 +126,8 @@ impl<'a> Reader<'a> {
         let limit = self.limit(turn).unwrap_or(turn.sequence);
         let question = turn.message.and_then(|message| self.sent.get(&message));
         let is_erased = turn.message.is_some() && question.is_none_or(|sent| sent.text.is_none());
-        let mut past: Vec<Past> = self.sent.values().filter(|sent| !self.is_undone(sent)).filter_map(Sent::past).collect();
+        let mut past: Vec<Past> =
+            self.sent.values().filter(|sent| !self.is_undone(sent)).filter_map(Sent::past).collect();
         past.extend(self.answers(turn));
         let steers = |sent: &&Sent| sent.steers == Some(turn.turn) && sent.sequence > limit;
         Ok(History {

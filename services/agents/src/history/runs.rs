@@ -50,12 +50,18 @@ pub(super) struct Ended {
     pub(super) text: String,
 }
 
-const UNCERTAIN: &str = "It began, and nobody knows whether it took place. It is not repeated by itself: find out before you count on it.";
+const UNCERTAIN: &str =
+    "It began, and nobody knows whether it took place. It is not repeated by itself: find out before you count on it.";
 const CANCELLED: &str = "It did not take place: the run was stopped.";
 
 impl Runs {
     /// Takes the next event, which lies before all those taken yet.
-    pub(super) async fn take(&mut self, opener: &Opener<'_>, sequence: Sequence, event: ConversationEvent) -> Result<()> {
+    pub(super) async fn take(
+        &mut self,
+        opener: &Opener<'_>,
+        sequence: Sequence,
+        event: ConversationEvent,
+    ) -> Result<()> {
         use ConversationEvent as E;
         match event {
             E::MessageCompleted(end) => self.ended(opener, sequence, end.run, end.message, &end.text).await?,
@@ -198,12 +204,7 @@ async fn rejection(opener: &Opener<'_>, event: &ToolCallRejected) -> Result<Stri
     })
 }
 
-async fn open_some(
-    opener: &Opener<'_>,
-    sealed: Option<&Sealed>,
-    owner: CallId,
-    name: &'static str,
-) -> Result<String> {
+async fn open_some(opener: &Opener<'_>, sealed: Option<&Sealed>, owner: CallId, name: &'static str) -> Result<String> {
     match sealed {
         Some(sealed) => Ok(or_empty(opener.open(sealed, owner, name).await?)),
         None => Ok(String::new()),

@@ -56,6 +56,11 @@ impl Failure {
         self
     }
 
+    /// The server did not take the request, so nobody pays for it.
+    pub(super) fn unpaid(self) -> Self {
+        Self { reached: false, ..self }
+    }
+
     /// Another attempt makes sense.
     pub(super) fn again(self, after: Option<Duration>) -> Self {
         Self { retry: Some(Retry { after }), ..self }

@@ -37,7 +37,12 @@ pub(super) enum Ended {
 
 impl Job<'_> {
     /// Claims the run, or goes on with it, and asks the model until it has answered, wants tools, or has failed.
-    pub(super) async fn answer(&self, mut question: Question, listener: Listener, lost: &CancellationToken) -> Result<Left> {
+    pub(super) async fn answer(
+        &self,
+        mut question: Question,
+        listener: Listener,
+        lost: &CancellationToken,
+    ) -> Result<Left> {
         let (attempt, mut call) = match self.begin(&question).await {
             Ok(begun) => begun,
             Err(error) => return self.refused("claim", error),

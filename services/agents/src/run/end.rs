@@ -86,7 +86,9 @@ impl Job<'_> {
             Ended::Stopped => (RunEnd::Stopped, None),
         };
         let to_asker = self.run.asked_by.map(|call| match &why {
-            None => self.key.seal(&self.field(call, "result"), &serde_json::Value::from(remains.said.text.as_str()).to_string()),
+            None => self
+                .key
+                .seal(&self.field(call, "result"), &serde_json::Value::from(remains.said.text.as_str()).to_string()),
             Some(reason) => self.key.seal(&self.field(call, "error"), reason),
         });
         let turn_reason = why.unwrap_or_else(|| "the last step of the plan failed".into());
@@ -110,7 +112,11 @@ impl Job<'_> {
 
     /// Appends what a run has come to, however long the store takes to answer again: if another worker has taken the run over
     /// meanwhile, the store refuses.
-    pub(super) async fn append(&self, command: Command, cause: EventId) -> Result<std::result::Result<(), CommandError>> {
+    pub(super) async fn append(
+        &self,
+        command: Command,
+        cause: EventId,
+    ) -> Result<std::result::Result<(), CommandError>> {
         let (mut pause, mut tries) = (Duration::from_millis(100), 0);
         loop {
             let cause = Cause { event: cause, ..self.work.cause() };

@@ -191,7 +191,8 @@ fn prompt(profile: &Profile, turn: &Turn, run: &Run, wish: String, history: Hist
             (history.past, history.steering, history.limit)
         }
     };
-    let material = Material { system, past, limit, steering, team: history.team, so_far: history.so_far, budget: profile.history };
+    let material =
+        Material { system, past, limit, steering, team: history.team, so_far: history.so_far, budget: profile.history };
     Prompt {
         lines: render(material),
         tools: profile.tools.clone(),
@@ -208,7 +209,9 @@ fn team(profile: &Profile, plans: bool) -> String {
     }
     let members = profile.team.iter().map(|(name, what)| format!("- {name}: {what}")).collect::<Vec<_>>().join("\n");
     match plans {
-        true => format!("Decide which agents of your team work on the request and in which order, and answer with that plan alone. Your team:\n{members}"),
+        true => format!(
+            "Decide which agents of your team work on the request and in which order, and answer with that plan alone. Your team:\n{members}"
+        ),
         false => format!("Your team:\n{members}"),
     }
 }

@@ -131,7 +131,8 @@ pub(super) async fn stream(
     drop(said);
     result.map_err(|failure| {
         let provider = question.model.provider().to_owned();
-        metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => failure.class).increment(1);
+        metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => failure.class)
+            .increment(1);
         speech.reached = failure.reached;
         Stopped::Failed(failure)
     })

@@ -25,12 +25,8 @@ fn please_stop(conversation: events::ConversationId) -> StopTurn {
 }
 
 async fn send(rig: &Rig, id: events::ConversationId, text: &str, policy: OverlapPolicy) {
-    let message = SendMessage {
-        conversation: Some(id),
-        text: text.into(),
-        overlap: Some(policy),
-        ..SendMessage::default()
-    };
+    let message =
+        SendMessage { conversation: Some(id), text: text.into(), overlap: Some(policy), ..SendMessage::default() };
     rig.commands.send_message(&rig.caller, message).await.expect("sent");
 }
 

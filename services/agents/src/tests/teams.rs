@@ -61,7 +61,11 @@ async fn a_team_by_rules_works_side_by_side_and_the_writer_sees_what_the_others_
         let records = rig.wait(id, |events| ended(events) == 1).await;
         let plan = plans(&records).remove(0);
         assert_eq!((agents_of(&plan), plan.kind), (vec!["orchestrator", "code", "image", "writer"], PlanKind::Rules));
-        assert_eq!((completed(&records).len(), failed(&records).len()), (3, 1), "one that fails takes no other with it");
+        assert_eq!(
+            (completed(&records).len(), failed(&records).len()),
+            (3, 1),
+            "one that fails takes no other with it"
+        );
         assert_eq!(names(&records).last(), Some(&"TurnCompleted"));
         let answer = completed(&records).pop().expect("the writer's");
         assert_eq!(rig.open(id, answer.message, "text", &answer.text).await, "all of it");

@@ -215,7 +215,11 @@ mod tests {
 
     #[test]
     fn an_agent_s_plan_is_read() {
-        let plan = read(r#"{"reason":"facts first","steps":[{"agent":"researcher","after":[]},{"agent":"writer","after":[0]}]}"#, &leader()).expect("a plan");
+        let plan = read(
+            r#"{"reason":"facts first","steps":[{"agent":"researcher","after":[]},{"agent":"writer","after":[0]}]}"#,
+            &leader(),
+        )
+        .expect("a plan");
         assert_eq!((names(&plan), plan.reason.as_str()), (vec!["researcher", "writer"], "facts first"));
         assert_eq!(needs(&plan), [vec![], vec![0]]);
         let fenced = read("```json\n{\"steps\":[{\"agent\":\"code\"}]}\n```", &leader()).expect("a plan");

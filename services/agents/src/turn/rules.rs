@@ -5,21 +5,50 @@ const WORDS: [(&str, &[&str]); 3] = [
     (
         "researcher",
         &[
-            "research", "search", "find", "look up", "source", "fact", "compare", "latest", "news", "who", "when",
-            "where", "what is", "why", "recherch", "such", "quelle", "vergleich",
+            "research",
+            "search",
+            "find",
+            "look up",
+            "source",
+            "fact",
+            "compare",
+            "latest",
+            "news",
+            "who",
+            "when",
+            "where",
+            "what is",
+            "why",
+            "recherch",
+            "such",
+            "quelle",
+            "vergleich",
         ],
     ),
     (
         "code",
         &[
-            "code", "function", "program", "script", "bug", "compile", "api", "sql", "regex", "rust", "python",
-            "javascript", "typescript", "java", "implement", "```", "programm", "funktion",
+            "code",
+            "function",
+            "program",
+            "script",
+            "bug",
+            "compile",
+            "api",
+            "sql",
+            "regex",
+            "rust",
+            "python",
+            "javascript",
+            "typescript",
+            "java",
+            "implement",
+            "```",
+            "programm",
+            "funktion",
         ],
     ),
-    (
-        "image",
-        &["image", "picture", "draw", "paint", "logo", "illustrat", "photo", "icon", "bild", "zeichn"],
-    ),
+    ("image", &["image", "picture", "draw", "paint", "logo", "illustrat", "photo", "icon", "bild", "zeichn"]),
 ];
 
 /// Whether an agent has something to do about this text.
@@ -41,7 +70,8 @@ mod tests {
 
     #[test]
     fn a_message_needs_whom_its_words_name() {
-        let needed = |text| ["researcher", "code", "image"].into_iter().filter(|agent| needs(agent, text)).collect::<Vec<_>>();
+        let needed =
+            |text| ["researcher", "code", "image"].into_iter().filter(|agent| needs(agent, text)).collect::<Vec<_>>();
         assert_eq!(needed("Write a Python function and draw a logo"), ["code", "image"]);
         assert_eq!(needed("Find the latest figures"), ["researcher"]);
         assert_eq!(needed("Hello!"), Vec::<&str>::new());

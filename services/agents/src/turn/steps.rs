@@ -61,7 +61,11 @@ fn may_ask(turn: &Turn, run: &Run) -> bool {
 }
 
 /// What can be done about a tool call, or until when a person may decide.
-fn of_tool(tool: &ToolCall, is_an_agent: &dyn Fn(&str) -> bool, at: DateTime<Utc>) -> Result<Option<Step>, DateTime<Utc>> {
+fn of_tool(
+    tool: &ToolCall,
+    is_an_agent: &dyn Fn(&str) -> bool,
+    at: DateTime<Utc>,
+) -> Result<Option<Step>, DateTime<Utc>> {
     match tool.stage {
         ToolStage::Ready if is_an_agent(&tool.tool) => Ok(Some(Step::Ask(tool.call))),
         ToolStage::Ready => Ok(Some(Step::Tool(tool.call))),

@@ -122,7 +122,9 @@ impl WorkTable {
     /// the statement's first parameter.
     fn is_free(&self) -> String {
         let clock = self.database.clock();
-        format!("free.expires_at <= {clock} and free.not_before <= {clock} and (free.worker is null or free.worker <> $1)")
+        format!(
+            "free.expires_at <= {clock} and free.not_before <= {clock} and (free.worker is null or free.worker <> $1)"
+        )
     }
 
     /// Settles work and adds what follows from it, at once. Of that, what is `mine` stays with this worker, unless it was there
@@ -139,7 +141,8 @@ impl WorkTable {
         let clock = self.database.clock();
         let mut kept = Vec::new();
         for work in mine {
-            let insert = bind(sql(format!("insert into work ({COLUMNS}, worker, expires_at, attempts) values (")), work);
+            let insert =
+                bind(sql(format!("insert into work ({COLUMNS}, worker, expires_at, attempts) values (")), work);
             let insert = insert.push(&format!(
                 "$1, $2, $3, $4, $5, $6, $7, $8, $9, {clock} + $10, 1) on conflict (conversation, kind, subject) do nothing"
             ));

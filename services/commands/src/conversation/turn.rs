@@ -191,7 +191,12 @@ impl Turn {
         self.steering.retain(|waiting| waiting.sequence > event.context.up_to);
         if let Some(run) = self.run_mut(event.run) {
             run.tools.clear();
-            run.open_call = Some(OpenCall { call: event.call, attempt: event.attempt, model: event.model, reserved: event.reserved });
+            run.open_call = Some(OpenCall {
+                call: event.call,
+                attempt: event.attempt,
+                model: event.model,
+                reserved: event.reserved,
+            });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Deciding about tool calls.
 
-use events::{CallId, ConversationId};
 use event_store::Idempotency;
+use events::{CallId, ConversationId};
 
 use super::{Admission, ApproveToolCall, RejectToolCall, limits};
 use crate::rules::{DecideTool, Verdict};

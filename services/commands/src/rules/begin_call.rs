@@ -1,7 +1,7 @@
 //! A run asks a model again: after tools, or because the request before broke off. Of several workers one gets to ask.
 
-use events::event::ModelCallStarted;
 use events::RunId;
+use events::event::ModelCallStarted;
 
 use super::{CallEnd, Decision, NewCall, only_running};
 use crate::conversation::Conversation;
@@ -53,8 +53,8 @@ mod tests {
 
     use super::*;
     use crate::tests::fixtures::{
-        call, call_end, call_ended, call_started, claimed, facts, given, new_call, refusal, run, sealed, sent,
-        started, tool, tools_requested, turn_of,
+        call, call_end, call_ended, call_started, claimed, facts, given, new_call, refusal, run, sealed, sent, started,
+        tool, tools_requested, turn_of,
     };
 
     fn running() -> Vec<ConversationEvent> {

@@ -74,8 +74,8 @@ mod tests {
 
     use super::*;
     use crate::tests::fixtures::{
-        GUEST, STARTER, STRANGER, added, claimed, facts, given, person, refusal, sealed, sent, started,
-        stop_requested, tool, tools_requested, turn_of,
+        GUEST, STARTER, STRANGER, added, claimed, facts, given, person, refusal, sealed, sent, started, stop_requested,
+        tool, tools_requested, turn_of,
     };
 
     fn waiting() -> Vec<ConversationEvent> {

@@ -139,8 +139,8 @@ mod tests {
     use super::*;
     use crate::tests::fixtures::{
         begun, call, call_abandoned, call_end, claimed, claimed_in, complete, completed, facts, fail, failed,
-        failed_unclaimed, given, message_stopped, plan, planned, planned_run, refusal, sealed, sent, spent,
-        started, stop, stop_requested, tool, tools_requested, turn_completed, turn_failed, turn_of, turn_stopped,
+        failed_unclaimed, given, message_stopped, plan, planned, planned_run, refusal, sealed, sent, spent, started,
+        stop, stop_requested, tool, tools_requested, turn_completed, turn_failed, turn_of, turn_stopped,
     };
 
     /// `AgentStarted` stands at sequence 5, its `ModelCallStarted` at 6.
@@ -148,7 +148,10 @@ mod tests {
         [started(), sent(1)].into_iter().chain(turn_of(1)).chain(claimed(1, 1)).collect()
     }
 
-    fn with(events: impl IntoIterator<Item = ConversationEvent>, more: impl IntoIterator<Item = ConversationEvent>) -> Vec<ConversationEvent> {
+    fn with(
+        events: impl IntoIterator<Item = ConversationEvent>,
+        more: impl IntoIterator<Item = ConversationEvent>,
+    ) -> Vec<ConversationEvent> {
         events.into_iter().chain(more).collect()
     }
 
@@ -220,7 +223,8 @@ mod tests {
         let wrote = with(running(), tools_requested(1, 1, &[1], true, false));
         let began = events::event::ToolCallStarted { call: tool(1), epoch: 1 }.into();
         let command = EndRun { call: None, ..stop(1, 1) };
-        let events = given(with(wrote, [began, stop_requested(1)])).when(command.into()).inspect_result().expect("accepted");
+        let events =
+            given(with(wrote, [began, stop_requested(1)])).when(command.into()).inspect_result().expect("accepted");
         let uncertain = ToolCallUncertain { call: tool(1), error: None }.into();
         assert_eq!(events[0].0, Some(uncertain));
     }

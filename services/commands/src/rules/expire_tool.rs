@@ -35,7 +35,9 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::tests::fixtures::{claimed, expiry, facts, given, refusal, sent, started, tool, tools_requested, turn_of};
+    use crate::tests::fixtures::{
+        claimed, expiry, facts, given, refusal, sent, started, tool, tools_requested, turn_of,
+    };
 
     #[test]
     fn who_waits_too_long_is_told_no() {

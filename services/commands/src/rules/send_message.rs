@@ -61,11 +61,7 @@ impl SendMessage {
     }
 
     /// What the message does to turns before it; answers the turn that shall read it.
-    fn make_way(
-        &self,
-        state: &Conversation,
-        events: &mut Vec<ConversationEvent>,
-    ) -> Result<Option<TurnId>, Refusal> {
+    fn make_way(&self, state: &Conversation, events: &mut Vec<ConversationEvent>) -> Result<Option<TurnId>, Refusal> {
         let policy = self.overlap.unwrap_or(state.overlap);
         let running = state.turn.as_ref().filter(|turn| turn.stop.is_none());
         match (policy, running) {
@@ -85,8 +81,8 @@ impl SendMessage {
 mod tests {
     use super::*;
     use crate::tests::fixtures::{
-        GUEST, STARTER, STRANGER, added, archived, facts, given, person, refusal, removed, send, sent,
-        sent_unanswered, started_with, steered, stop_requested, turn,
+        GUEST, STARTER, STRANGER, added, archived, facts, given, person, refusal, removed, send, sent, sent_unanswered,
+        started_with, steered, stop_requested, turn,
     };
     use crate::tests::fixtures::{sent_by, start, started, turn_of};
 

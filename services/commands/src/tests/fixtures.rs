@@ -3,8 +3,8 @@
 use cqrs_es::test::{AggregateResultValidator, AggregateTestExecutor, TestFramework};
 use events::event::{
     AgentCompleted, AgentFailed, AgentStarted, CallOutcome, ContextReference, ConversationArchived,
-    ConversationStarted, MessageCompleted, MessageFailed, MessageSent, ModelCallEnded, ModelCallStarted,
-    MessageStopped, ParticipantAdded, ParticipantRemoved, PlanKind, PlannedRun, Said, Spent, StopRequested,
+    ConversationStarted, MessageCompleted, MessageFailed, MessageSent, MessageStopped, ModelCallEnded,
+    ModelCallStarted, ParticipantAdded, ParticipantRemoved, PlanKind, PlannedRun, Said, Spent, StopRequested,
     ToolCallRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped,
 };
 use events::{
@@ -229,7 +229,13 @@ pub(crate) fn failed_unclaimed(number: u128, epoch: u32, started: Sequence, spen
     [message.into(), AgentFailed { run: run(number), error: sealed("cut off"), spent }.into()]
 }
 /// The run's model wants these tools; each waits for a person where `asks`.
-pub(crate) fn tools_requested(number: u128, epoch: u32, tools: &[u128], writes: bool, asks: bool) -> Vec<ConversationEvent> {
+pub(crate) fn tools_requested(
+    number: u128,
+    epoch: u32,
+    tools: &[u128],
+    writes: bool,
+    asks: bool,
+) -> Vec<ConversationEvent> {
     let model_call = call(number, epoch);
     let ended = ModelCallEnded {
         call: model_call,

@@ -14,9 +14,9 @@ use super::fixtures::{
 };
 use crate::conversation::{Conversation, Run, ToolStage};
 use crate::rules::{
-    AddParticipant, Approvers, ArchiveConversation, BeginCall, ClaimRun, Command, DecideTool, EndRun,
-    EndTool, ExpireTool, Fate, RemoveParticipant, RenameConversation, RequestTools, SendMessage, StartTool, StopTurn,
-    ToolEnd, Verdict, decide,
+    AddParticipant, Approvers, ArchiveConversation, BeginCall, ClaimRun, Command, DecideTool, EndRun, EndTool,
+    ExpireTool, Fate, RemoveParticipant, RenameConversation, RequestTools, SendMessage, StartTool, StopTurn, ToolEnd,
+    Verdict, decide,
 };
 
 /// A small generator of numbers; the same seed, the same test.

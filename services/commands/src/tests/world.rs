@@ -7,8 +7,7 @@ use database::testing::TestDatabase;
 use event_store::EventStore;
 use events::event::{CallOutcome, PlanKind, Spent};
 use events::{
-    CallId, ConversationEvent, ConversationId, Decoded, EventId, FinishReason, MessageId, Record, RunId, Sealed,
-    TurnId,
+    CallId, ConversationEvent, ConversationId, Decoded, EventId, FinishReason, MessageId, Record, RunId, Sealed, TurnId,
 };
 use keyring::{Keyring, MasterKey};
 

@@ -59,7 +59,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
 ];
 
 /// Tables of the file whose keys people choose, or that are read as a whole.
-pub(crate) const TABLES: &[&str] = &["agents", "approvals", "budgets", "egress", "kafka", "models", "prices", "providers", "tools"];
+pub(crate) const TABLES: &[&str] =
+    &["agents", "approvals", "budgets", "egress", "kafka", "models", "prices", "providers", "tools"];
 
 /// The setting of that key.
 pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {

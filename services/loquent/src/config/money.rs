@@ -97,7 +97,9 @@ pub(super) fn approvals(tables: &Table) -> Outcome<Approvals> {
         "participants" => Approvers::Participants,
         "requester" => Approvers::Requester,
         "admins" => Approvers::Admins,
-        other => return Err(Failure::usage(format!("approvals.by: \"{other}\" is not participants, requester or admins"))),
+        other => {
+            return Err(Failure::usage(format!("approvals.by: \"{other}\" is not participants, requester or admins")));
+        }
     };
     let expiry = period("approvals.expiry", written.expiry.as_deref().unwrap_or("24h"))?;
     Ok(Approvals { by, expiry })

@@ -99,7 +99,7 @@ fn refusal(code: u16) -> Failure {
         400..500 => (Blame::Request, "refused", "refused the request"),
         _ => (Blame::Server, "server_error", "failed"),
     };
-    Failure::of(blame, class, format_args!("the model's server {reason} (HTTP {code})"))
+    Failure::of(blame, class, format_args!("the model's server {reason} (HTTP {code})")).unpaid()
 }
 
 /// An error that a server reports in the middle of a response that began well, by the provider's own name for it.

@@ -61,7 +61,8 @@ fn planned(steps: &[(u128, &[u128])], more: bool) -> Vec<ConversationEvent> {
         metadata: None,
         response_schema: None,
     };
-    let started = ConversationStarted { starter: person(), title: None, agents: vec!["assistant".into()], metadata: None };
+    let started =
+        ConversationStarted { starter: person(), title: None, agents: vec!["assistant".into()], metadata: None };
     vec![
         started.into(),
         sent.into(),
@@ -73,7 +74,8 @@ fn planned(steps: &[(u128, &[u128])], more: bool) -> Vec<ConversationEvent> {
 /// A worker asks a model for this run.
 fn asked(number: u128) -> [ConversationEvent; 2] {
     let conversation: ConversationId = id(1);
-    let context = ContextReference { conversation, up_to: 2, profile: String::new(), renderer: 2, digest: String::new() };
+    let context =
+        ContextReference { conversation, up_to: 2, profile: String::new(), renderer: 2, digest: String::new() };
     let started = AgentStarted {
         run: run(number),
         turn: turn(),
@@ -137,7 +139,11 @@ fn steps_that_need_the_same_one_run_at_the_same_time_and_the_last_after_all() {
     let failed = AgentFailed { run: run(2), error: sealed(), spent: Spent::default() };
     let second = || first().chain(asked(2)).chain([failed.clone().into()]);
     assert_eq!(next(second()), now([Step::Run(run(3))]));
-    assert_eq!(next(second().chain(asked(3)).chain([completed(3)])), now([Step::Run(run(4))]), "one failed, the last goes on");
+    assert_eq!(
+        next(second().chain(asked(3)).chain([completed(3)])),
+        now([Step::Run(run(4))]),
+        "one failed, the last goes on"
+    );
 }
 
 #[test]
