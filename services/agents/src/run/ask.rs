@@ -185,7 +185,7 @@ impl Job<'_> {
 
     /// The end of a call of ours.
     pub(super) fn call_end(&self, question: &Question, call: &Call, speech: &Speech, outcome: CallOutcome) -> CallEnd {
-        let spent = match speech.reached() {
+        let spent = match speech.paid() {
             true => {
                 let (asked, said) = (money::bytes(&question.prompt), speech.said_now().bytes());
                 self.context.money.spent(&question.name, speech.usage(), asked, said)

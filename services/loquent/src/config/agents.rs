@@ -124,19 +124,6 @@ pub(super) fn named<'t>(tables: &'t Table, section: &str) -> Outcome<Vec<(&'t st
     all.iter().map(entry).collect()
 }
 
-/// The texts of a table that has these keys and no others.
-fn texts<'t>(place: &str, table: &'t Table, keys: &[&'static str]) -> Outcome<BTreeMap<&'static str, &'t str>> {
-    let text = |(key, value): (&String, &'t Value)| {
-        let Some(known) = keys.iter().find(|known| *known == key) else {
-            let nearest = known::nearest(key, keys.iter().copied());
-            return Err(Failure::usage(format!("unknown key {place}.{key}; the nearest is {nearest}")));
-        };
-        let text = value.as_str().ok_or_else(|| Failure::usage(format!("{place}.{key} must be a text")))?;
-        Ok((*known, text))
-    };
-    table.iter().map(text).collect()
-}
-
 fn allowed_models(tables: &Table) -> Outcome<Option<Vec<String>>> {
     let Some(models) = tables.get("models") else { return Ok(None) };
     let table = models.as_table().ok_or_else(|| Failure::usage("models must be a table"))?;
