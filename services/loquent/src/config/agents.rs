@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::layers::Layers;
 use super::money::Approvals;
 use super::profiles::Profile;
-use super::{duration, known, money, profiles, tools};
+use super::{duration, money, profiles, tools};
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use providers::{Breaker, Provider};
