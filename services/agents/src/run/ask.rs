@@ -64,12 +64,12 @@ impl Job<'_> {
             if speech.has_spoken() {
                 break ended;
             }
+            let end = self.call_end(&question, &call, &speech, CallOutcome::Failed);
             let pause = match attempts.after(failure, rand::random()) {
                 Next::Again(pause) => pause,
                 Next::Fallback(model) if question.ask_instead(self, &model) => Duration::ZERO,
                 Next::Fallback(_) | Next::GiveUp => break ended,
             };
-            let end = self.call_end(&question, &call, &speech, CallOutcome::Failed);
             tokio::select! {
                 () = lost.cancelled() => return Ok(self.left(&attempt)),
                 () = speech.stopped() => break Ended::Stopped,
