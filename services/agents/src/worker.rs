@@ -74,8 +74,7 @@ async fn take(
     hands: &Hands,
 ) -> Result<()> {
     let room = |kind| context.settings.at_once(kind).saturating_sub(hands.of(kind)).min(AT_ONCE);
-    let kinds: Vec<Kind> =
-        [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(*kind) > 0).collect();
+    let kinds: Vec<Kind> = [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(*kind) > 0).collect();
     for kind in context.table.free_kinds(&kinds).await? {
         let room = room(kind);
         let leases = context.table.take(kind, room).await?;
@@ -124,8 +123,7 @@ async fn perform(context: &Context, registry: &Registry, hands: &Hands, lease: L
 /// that others get their share and each tenant its own.
 async fn settle_look(context: &Context, hands: &Hands, work: &Work, look: turn::Look) -> Rest {
     let has_room = |kind| hands.of(kind) < context.settings.at_once(kind) / 4;
-    let (mine, others): (Vec<Work>, Vec<Work>) =
-        look.next.into_iter().partition(|work| has_room(work.task.kind()));
+    let (mine, others): (Vec<Work>, Vec<Work>) = look.next.into_iter().partition(|work| has_room(work.task.kind()));
     let settled = match look.again {
         // The row stays, for the time when it is looked at again.
         Some(pause) => match context.table.go_on(None, &others, &mine).await {

@@ -13,7 +13,7 @@ use events::{CallId, ChunkTable, FinishReason, Sequence};
 
 use super::prepare::Question;
 use super::stream::{Speech, Stopped, stream};
-use super::{Job, Left};
+use super::{Job, Left, over_budget};
 use crate::Result;
 use crate::chunks::Attempt;
 use crate::heard::Listener;
@@ -45,7 +45,12 @@ impl Job<'_> {
     ) -> Result<Left> {
         let (attempt, mut call) = match self.begin(&question).await {
             Ok(begun) => begun,
-            Err(error) => return self.refused("claim", error),
+            Err(error) => {
+                return match over_budget(&error) {
+                    Some(failure) => self.fail(failure).await,
+                    None => self.refused("claim", error),
+                };
+            }
         };
         let begun = Instant::now();
         let _active = Active::begin();
@@ -77,7 +82,10 @@ impl Job<'_> {
             }
             call = match self.ask_again(&question, &attempt, &call, end).await {
                 Ok(call) => call,
-                Err(error) => return self.refused("retry", error),
+                Err(error) => match over_budget(&error) {
+                    Some(failure) => break Ended::Failed(failure),
+                    None => return self.refused("retry", error),
+                },
             };
         };
         let outcome = match &ended {
@@ -148,8 +156,8 @@ impl Job<'_> {
         let epoch = self.run.epoch + 1;
         let abandoned = match &self.run.open_call {
             Some(open) => {
-                let said = self.salvage().await.map(|(said, _)| said.bytes()).unwrap_or_default();
-                Some(self.abandoned(open, money::bytes(&question.prompt), said))
+                let said = self.salvage().await.map(|salvage| salvage.of_call).unwrap_or_default();
+                Some(self.abandoned(open, said))
             }
             None => None,
         };
@@ -199,7 +207,15 @@ impl Job<'_> {
 impl Question {
     fn new_call(&self, call: &Call) -> NewCall {
         let (model, context) = (self.name.clone(), self.context.clone());
-        NewCall { call: call.id, attempt: call.attempt, model, context, reserved: self.reserved.clone() }
+        NewCall {
+            call: call.id,
+            attempt: call.attempt,
+            model,
+            context,
+            prompt_bytes: money::bytes(&self.prompt) as u64,
+            reserved: self.reserved.clone(),
+            limits: self.limits.clone(),
+        }
     }
 }
 

@@ -67,6 +67,11 @@ impl Speech {
         self.answer.parts().after(&self.before)
     }
 
+    /// The text of the whole run.
+    pub(super) fn text(&self) -> &str {
+        &self.answer.parts().text
+    }
+
     pub(super) fn wants_tools(&self) -> bool {
         !self.calls.is_empty()
     }

@@ -100,6 +100,8 @@ pub struct OpenCall {
     pub attempt: u32,
     /// The model.
     pub model: String,
+    /// Bytes of its prompt.
+    pub prompt_bytes: u64,
     /// The most that it may cost.
     pub reserved: Option<Cost>,
 }
@@ -198,6 +200,7 @@ impl Turn {
                 call: event.call,
                 attempt: event.attempt,
                 model: event.model,
+                prompt_bytes: event.prompt_bytes,
                 reserved: event.reserved,
             });
         }

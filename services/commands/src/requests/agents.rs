@@ -48,7 +48,8 @@ impl Commands {
         }
         let turn = stamp::turn();
         let state = self.load(id).await?;
-        let agent = state.as_ref().and_then(|loaded| Some(loaded.state.answered.as_ref()?.agent.as_str())).unwrap_or_default();
+        let agent =
+            state.as_ref().and_then(|loaded| Some(loaded.state.answered.as_ref()?.agent.as_str())).unwrap_or_default();
         let allowed = |model: &String| self.catalog().allows(agent, model);
         let command = rules::RegenerateMessage {
             by: caller.person,

@@ -86,7 +86,7 @@ fn asked(number: u128) -> [ConversationEvent; 2] {
         context: context.clone(),
     };
     let (run, call, model) = (run(number), tool(1000 + number), "offline".into());
-    let call = ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, reserved: None };
+    let call = ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, prompt_bytes: 1, reserved: None };
     [started.into(), call.into()]
 }
 
