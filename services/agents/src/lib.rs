@@ -48,6 +48,4 @@ pub use exact::{Asked, Exact, exact_request};
 pub use model::{BreakerState, Breakers, check_fallbacks, check_model};
 pub use money::{Price, Prices};
 pub use settings::{BreakerSettings, Provider, ProviderKind, Role, Secret, Settings, Timeouts};
-pub use tool::{
-    BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, argument_check, check_tools,
-};
+pub use tool::{BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, Rules, ToolSettings, argument_check, check_tools};

@@ -28,7 +28,7 @@ use std::time::Duration;
 use events::event::Approval;
 use serde_json::Value;
 
-pub use settings::{BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings, check_tools};
+pub use settings::{BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, Rules, ToolSettings, check_tools};
 pub(crate) use tools::Tools;
 
 /// A tool as the settings and the built-ins define it.
@@ -75,8 +75,6 @@ pub(crate) enum Kind {
     GitHub(built_in::GitHub),
     /// A page, as text.
     FetchUrl,
-    /// A picture.
-    Image(built_in::Image),
 }
 
 /// Whose call it is.
@@ -99,8 +97,6 @@ pub(crate) enum Outcome {
         provenance: Vec<String>,
         /// Nothing was asked: an earlier result of the same call is still good.
         cached: bool,
-        /// What belongs beside the result, not in it.
-        artifact: Option<Artifact>,
     },
     /// It was not carried out, or the server said no; in words for the model.
     Failed(String),
@@ -110,15 +106,8 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     fn done(result: Value, provenance: Vec<String>) -> Self {
-        Self::Done { result, provenance, cached: false, artifact: None }
+        Self::Done { result, provenance, cached: false }
     }
-}
-
-/// A file that a tool made.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Artifact {
-    pub(crate) media_type: &'static str,
-    pub(crate) bytes: bytes::Bytes,
 }
 
 /// Whether a call of this tool is another agent's to carry out.

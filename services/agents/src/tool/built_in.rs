@@ -1,7 +1,6 @@
 //! Tools that every node has.
 
 mod github;
-mod image;
 mod page;
 mod web_search;
 
@@ -18,7 +17,6 @@ use super::text::Secrets;
 use crate::settings::Secret;
 
 pub(crate) use github::GitHub;
-pub(crate) use image::Image;
 pub(super) use page::fetch;
 pub(crate) use web_search::WebSearch;
 

@@ -65,12 +65,12 @@ impl Cache {
     pub(super) fn get(&self, key: &Key) -> Option<Outcome> {
         let entry = self.results.get(key)?;
         let (result, provenance) = (entry.result.clone(), entry.provenance.clone());
-        Some(Outcome::Done { result, provenance, cached: true, artifact: None })
+        Some(Outcome::Done { result, provenance, cached: true })
     }
 
-    /// Keeps a result that came without a file.
+    /// Keeps a result.
     pub(super) fn keep(&self, key: Key, outcome: &Outcome, life: Duration) {
-        let Outcome::Done { result, provenance, artifact: None, .. } = outcome else { return };
+        let Outcome::Done { result, provenance, .. } = outcome else { return };
         let (result, provenance) = (result.clone(), provenance.clone());
         let places: usize = provenance.iter().map(String::len).sum();
         let size = result.to_string().len() + places + key.arguments.len() + key.tenant.len() + key.tool.len();

@@ -37,8 +37,7 @@ pub(super) const LARGEST: usize = 5 << 20;
 #[derive(Clone)]
 pub(super) struct Egress {
     client: Arc<OnceLock<Result<Client, String>>>,
-    /// `None`: the operator chose the address, and the operator's own network is not kept from it.
-    guard: Option<Arc<Guard>>,
+    guard: Arc<Guard>,
 }
 
 /// A request of a tool.
@@ -80,20 +79,12 @@ pub(super) enum Trouble {
 impl Egress {
     /// Past this guard.
     pub(super) fn guarded(guard: Guard) -> Self {
-        Self { client: Arc::default(), guard: Some(Arc::new(guard)) }
-    }
-
-    /// To servers of the operator's own choice.
-    pub(super) fn unguarded() -> Self {
-        Self { client: Arc::default(), guard: None }
+        Self { client: Arc::default(), guard: Arc::new(guard) }
     }
 
     /// Asks, follows redirects, and reads the answer as far as the limits go.
     pub(super) async fn send(&self, request: Request, limits: Limits) -> Result<Reply, Trouble> {
-        let limits = match self.guard {
-            Some(_) => Limits { time: limits.time.min(LONGEST), bytes: limits.bytes.min(LARGEST) },
-            None => limits,
-        };
+        let limits = Limits { time: limits.time.min(LONGEST), bytes: limits.bytes.min(LARGEST) };
         let mut taken = false;
         let reply = self.follow(request, limits, &mut taken).await;
         match reply {
@@ -110,9 +101,7 @@ impl Egress {
         let deadline = Instant::now() + limits.time;
         let mut places = Vec::new();
         loop {
-            if let Some(guard) = &self.guard {
-                guard.check(&request.url).map_err(Trouble::Unsent)?;
-            }
+            self.guard.check(&request.url).map_err(Trouble::Unsent)?;
             let response = match timeout_at(deadline, self.attempt(&request)).await {
                 Ok(response) => response?,
                 Err(_) => return Err(Trouble::Lost(format!("no answer came within {:?}", limits.time))),
@@ -148,12 +137,8 @@ impl Egress {
                 .redirect(reqwest::redirect::Policy::none())
                 .referer(false)
                 .user_agent(concat!("loquent/", env!("CARGO_PKG_VERSION")));
-            let client = match &self.guard {
-                // A proxy would look names up by itself, past the guard.
-                Some(guard) => client.no_proxy().dns_resolver(guard.clone()),
-                None => client,
-            };
-            client.build().map_err(|error| error.to_string())
+            // A proxy would look names up by itself, past the guard.
+            client.no_proxy().dns_resolver(self.guard.clone()).build().map_err(|error| error.to_string())
         });
         client.as_ref().map_err(|error| {
             tracing::error!(error, "the client for tools cannot be made");

@@ -23,23 +23,6 @@ pub struct ToolSettings {
     pub tavily_key: Option<Secret>,
     /// Opens GitHub's API; without it GitHub answers little.
     pub github_token: Option<Secret>,
-    /// Who draws pictures.
-    pub images: ImageServer,
-}
-
-/// A server that speaks OpenAI's images API. It is the operator's choice, and the guard does not stand before it.
-#[derive(Clone, Debug)]
-pub struct ImageServer {
-    /// Where `/images/generations` is.
-    pub base_url: String,
-    /// Sent as a bearer token.
-    pub api_key: Option<Secret>,
-}
-
-impl Default for ImageServer {
-    fn default() -> Self {
-        Self { base_url: "https://api.openai.com/v1".into(), api_key: None }
-    }
 }
 
 /// A tool that is an HTTP request.
@@ -81,8 +64,6 @@ pub struct BuiltIn {
     pub rules: Rules,
     /// Another server that speaks the same API.
     pub base_url: Option<String>,
-    /// The model that draws.
-    pub model: Option<String>,
 }
 
 /// How a tool may be used; what is not said is the tool's default.
@@ -108,13 +89,8 @@ pub enum Effect {
 }
 
 /// The built-in tools, and what may be said about each beside the rules.
-pub const BUILT_IN_TOOLS: [(&str, &[&str]); 5] = [
-    ("web_search", &["base_url"]),
-    ("github", &["base_url"]),
-    ("fetch_url", &[]),
-    ("generate_image", &["model"]),
-    ("ask_agent", &[]),
-];
+pub const BUILT_IN_TOOLS: [(&str, &[&str]); 4] =
+    [("web_search", &["base_url"]), ("github", &["base_url"]), ("fetch_url", &[]), ("ask_agent", &[])];
 
 /// Whether all tools of the settings can be used.
 ///

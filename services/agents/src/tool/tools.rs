@@ -8,7 +8,7 @@ use events::event::Approval;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::built_in::{self, GitHub, Image, WebSearch};
+use super::built_in::{self, GitHub, WebSearch};
 use super::cache::{Cache, Key};
 use super::egress::{Egress, Guard, LONGEST};
 use super::http::{Asked, Http};
@@ -19,10 +19,6 @@ use crate::{Error, Result};
 
 /// For a whole call, where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// For a picture.
-const DRAWING: Duration = Duration::from_secs(120);
-/// The longest that a picture may take.
-const LONGEST_DRAWING: Duration = Duration::from_secs(600);
 /// Bytes of a result, where nothing else is said.
 const RESULT: usize = 256 << 10;
 /// The largest result that fits into a record.
@@ -110,7 +106,6 @@ impl Tools {
             Kind::WebSearch(search) => search.run(asked).await,
             Kind::GitHub(github) => github.run(asked).await,
             Kind::FetchUrl => built_in::fetch(asked).await,
-            Kind::Image(image) => image.run(asked).await,
         };
         if let Some(key) = key {
             self.cache.keep(key, &outcome, tool.cache);
@@ -201,14 +196,6 @@ fn built_in(name: &str, settings: &ToolSettings, said: &BuiltIn) -> std::result:
             let url =
                 json!({ "type": "string", "pattern": "^https?://", "maxLength": 8000, "description": "The address" });
             Ok(Draft::read(description, of_texts([("url", url)]), Kind::FetchUrl))
-        }
-        "generate_image" => {
-            let image = Image::new(&settings.images, said.model.as_deref().unwrap_or("gpt-image-1"))?;
-            let draft = Draft::read("Draws a picture", Image::schema(), Kind::Image(image));
-            let lacks =
-                settings.images.api_key.is_none() && settings.images.base_url.starts_with("https://api.openai.com/");
-            let lacks = lacks.then_some("OPENAI_API_KEY");
-            Ok(Draft { effect: Effect::Write, timeout: DRAWING, longest: LONGEST_DRAWING, lacks, ..draft })
         }
         _ => {
             let agent = json!({ "type": "string", "minLength": 1, "description": "The agent's name" });

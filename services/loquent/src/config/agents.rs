@@ -78,7 +78,7 @@ impl Agents {
         let defaults = providers::Defaults { timeouts, line_limit, breaker };
         let providers = providers::read(layers, environment, &defaults)?;
         Ok(Self {
-            tools: tools::read(layers, environment, &providers["openai"])?,
+            tools: tools::read(layers, environment)?,
             model: layers.read("model", |model| Ok(model.to_owned()))?,
             lease: layers.read("lease", lease)?,
             concurrency: layers.read("concurrency", |text| number(text, 1..=100_000))?,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agents::{BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, ImageServer, Rules, ToolSettings};
+use agents::{BUILT_IN_TOOLS, BuiltIn, Effect, Header, HttpTool, Rules, ToolSettings};
 use events::event::Approval;
 use toml::{Table, Value};
 
-use super::agents::{Provider, named};
+use super::agents::named;
 use super::layers::{Layers, secret_file};
 use super::{duration, known};
 use crate::failure::{Failure, Outcome};
@@ -17,22 +17,13 @@ const RULES: [&str; 4] = ["approval", "timeout", "cache", "result_limit"];
 /// What may be said about a tool that is an HTTP request.
 const HTTP: [&str; 8] = ["kind", "description", "method", "url", "parameters", "headers", "effect", "idempotent"];
 
-/// Reads `[tools.<name>]` and `[egress]`; pictures are drawn by the provider `openai`.
-pub(super) fn read(
-    layers: &Layers,
-    environment: &BTreeMap<String, String>,
-    openai: &Provider,
-) -> Outcome<ToolSettings> {
+/// Reads `[tools.<name>]` and `[egress]`.
+pub(super) fn read(layers: &Layers, environment: &BTreeMap<String, String>) -> Outcome<ToolSettings> {
     let secret = |key| layers.get(key).map(agents::Secret::new);
-    let images = ImageServer {
-        base_url: openai.base_url.clone(),
-        api_key: openai.key.as_ref().map(|key| agents::Secret::new(key.expose())),
-    };
     let mut settings = ToolSettings {
         allow: allowed(&layers.tables)?,
         tavily_key: secret("tavily_api_key"),
         github_token: secret("github_token"),
-        images,
         ..ToolSettings::default()
     };
     for (name, table) in named(&layers.tables, "tools")? {
@@ -68,7 +59,7 @@ impl Entry<'_> {
     fn built_in(&self, own: &'static [&'static str]) -> Outcome<BuiltIn> {
         self.refuse_unknown(RULES.iter().chain(own).copied())?;
         let text = |key| Ok::<_, Failure>(self.text(key)?.map(str::to_owned));
-        Ok(BuiltIn { rules: self.rules()?, base_url: text("base_url")?, model: text("model")? })
+        Ok(BuiltIn { rules: self.rules()?, base_url: text("base_url")? })
     }
 
     fn http(&self) -> Outcome<HttpTool> {
@@ -253,7 +244,6 @@ mod tests {
         assert_eq!(bearer.secrets, [agents::Secret::new("planted-token")]);
         assert_eq!(settings.allow, ["127.0.0.1/32"]);
         assert_eq!(settings.tavily_key, Some(agents::Secret::new("planted-key")));
-        assert_eq!(settings.images.api_key, Some(agents::Secret::new("planted-ai")));
         assert!(!format!("{settings:?}").contains("planted"));
     }
 

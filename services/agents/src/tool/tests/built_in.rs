@@ -1,8 +1,5 @@
 //! Tools that every node has.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::server::{Answer, Server, http, json as json_answer, text};
 use super::*;
 
@@ -48,9 +45,6 @@ async fn a_search_without_its_key_says_which_one_is_missing() {
     let tools = Tools::new(&ToolSettings::default()).expect("tools");
     assert_eq!(tools.get("web_search").expect("tool").lacks, Some("TAVILY_API_KEY"));
     assert!(failure(run(&tools, "web_search", json!({ "query": "x" })).await).contains("TAVILY_API_KEY is not set"));
-    assert!(
-        failure(run(&tools, "generate_image", json!({ "prompt": "x" })).await).contains("OPENAI_API_KEY is not set")
-    );
 }
 
 #[tokio::test]
@@ -144,55 +138,6 @@ async fn a_page_without_end_is_cut() {
     let said = said.as_str().expect("text");
     assert!(said.starts_with("word\n\nword") && said.ends_with("fits into a result]"));
     assert!(said.len() < 257 << 10, "{}", said.len());
-}
-
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
-
-fn drawing(server: &Server, model: Option<&str>) -> Tools {
-    let images = ImageServer { base_url: server.url("/v1"), api_key: Some(Secret::new("planted-openai")) };
-    let mut settings = ToolSettings { images, ..ToolSettings::default() };
-    let said = BuiltIn { model: model.map(str::to_owned), ..BuiltIn::default() };
-    settings.built_in.insert("generate_image".into(), said);
-    Tools::new(&settings).expect("tools")
-}
-
-#[tokio::test]
-async fn a_picture_comes_as_an_artifact_from_the_operators_own_server() {
-    let answer = json!({ "created": 1, "data": [{ "b64_json": STANDARD.encode(PNG) }] }).to_string();
-    let server = Server::saying(json_answer(&answer)).await;
-    let tools = drawing(&server, None);
-    let tool = tools.get("generate_image").expect("tool");
-    assert_eq!((tool.effect, tool.approval, tool.idempotent), (Effect::Write, Approval::Auto, false));
-    let outcome = run(&tools, "generate_image", json!({ "prompt": "a cat", "size": "1024x1024" })).await;
-    let Outcome::Done { result, artifact: Some(artifact), .. } = outcome else { panic!("{outcome:?}") };
-    assert_eq!((artifact.media_type, &artifact.bytes[..]), ("image/png", PNG));
-    assert_eq!(result, json!({ "media_type": "image/png", "bytes": PNG.len(), "model": "gpt-image-1" }));
-    let request = &server.requests()[0];
-    assert!(request.starts_with("POST /v1/images/generations "), "{request}");
-    assert!(request.contains("authorization: bearer planted-openai"));
-    assert!(request.ends_with(r#"{"model":"gpt-image-1","n":1,"prompt":"a cat","size":"1024x1024"}"#), "{request}");
-}
-
-#[tokio::test]
-async fn s11_an_address_that_the_picture_server_gives_is_guarded() {
-    let canary = Server::saying(http("200 OK", "content-type: image/png\r\n", PNG)).await;
-    let answer = json!({ "data": [{ "url": canary.url("/a.png") }] }).to_string();
-    let server = Server::saying(json_answer(&answer)).await;
-    let outcome = run(&drawing(&server, Some("dall-e-3")), "generate_image", json!({ "prompt": "a cat" })).await;
-    assert!(failure(outcome).contains("tools may not reach"));
-    assert!(server.requests()[0].contains(r#""response_format":"b64_json""#));
-    assert_eq!(canary.requests(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn what_is_no_picture_is_none() {
-    let answers = [r#"{"data": [{"b64_json": "PGI+"}]}"#, r#"{"data": [{"b64_json": "?"}]}"#, r#"{"data": []}"#, "[]"];
-    for answer in answers {
-        let server = Server::saying(json_answer(answer)).await;
-        assert!(
-            failure(run(&drawing(&server, None), "generate_image", json!({ "prompt": "x" })).await).contains("picture")
-        );
-    }
 }
 
 #[test]

@@ -101,7 +101,7 @@ async fn ends(answer: fn() -> Answer) -> (Outcome, Outcome) {
     let server = Server::start(move |_| answer()).await;
     let patient = |method| {
         let tool = declared(method, &server.url("/"));
-        HttpTool { rules: Rules { timeout: Some(Duration::from_millis(300)), ..Rules::default() }, ..tool }
+        HttpTool { rules: Rules { timeout: Some(Duration::from_secs(2)), ..Rules::default() }, ..tool }
     };
     (call(patient("GET"), json!({})).await, call(patient("POST"), json!({})).await)
 }
