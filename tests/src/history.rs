@@ -18,7 +18,7 @@ struct Open {
     chunks: u64,
 }
 
-impl History<'_> {
+impl<'u> History<'u> {
     /// Nothing is missing or doubled; chunks count from 0 and come before their message's end; every answer ends once, with the
     /// text of its chunks.
     ///
@@ -122,7 +122,7 @@ impl History<'_> {
     }
 
     /// The updates of this type.
-    pub fn of(&self, typename: &str) -> impl Iterator<Item = &Value> {
+    pub fn of(&self, typename: &str) -> impl Iterator<Item = &'u Value> {
         self.0.iter().filter(move |update| update["__typename"] == typename)
     }
 
@@ -131,13 +131,13 @@ impl History<'_> {
     /// # Panics
     /// There is none.
     #[must_use]
-    pub fn last(&self, typename: &str) -> &Value {
+    pub fn last(&self, typename: &str) -> &'u Value {
         self.of(typename).last().unwrap_or_else(|| panic!("a {typename} among {:?}", self.kinds()))
     }
 
     /// The types of all events in their order.
     #[must_use]
-    pub fn kinds(&self) -> Vec<&str> {
+    pub fn kinds(&self) -> Vec<&'u str> {
         self.0.iter().map(kind).filter(|kind| *kind != "ChunkProduced").collect()
     }
 }
