@@ -42,7 +42,7 @@ async fn campaign(role: Role) {
         let Stage { sandbox, upstream, tools } = Stage::new(form, Duration::from_millis(60)).await;
         let mut cluster = sandbox.flag("--lease=2s").split_cluster().await;
         for round in 0..setting("TEST_KILLS", 2) {
-            let pause = Duration::from_millis(dice.gen_range(0..2500));
+            let pause = Duration::from_millis(dice.gen_range(0..5000));
             println!("{form}, {role:?}, round {round}: killed after {pause:?}");
             let index = dice.gen_range(0..2);
             one_round(&mut cluster, (role, index), pause, &upstream, &tools).await;
