@@ -160,7 +160,9 @@ impl RowSet {
             | E::ToolCallCompleted(ToolCallCompleted { call, .. })
             | E::ToolCallFailed(ToolCallFailed { call, .. })
             | E::ToolCallUncertain(ToolCallUncertain { call, .. }) => self.tool_changed(*call, record, known),
-            E::StopRequested(_) | E::ModelCallStarted(_) => {}
+            // A fallback is another model than the one that the run began with.
+            E::ModelCallStarted(event) => self.runs.change(event.run, |row| row.model = Some(event.model.clone())),
+            E::StopRequested(_) => {}
         }
     }
 

@@ -22,6 +22,8 @@ pub struct ModelCallStarted {
     pub model: String,
     /// What the model is asked, by reference.
     pub context: ContextReference,
+    /// Bytes of all that the model is shown: what it took is estimated by them where nobody counts.
+    pub prompt_bytes: u64,
     /// The most that it may cost, where the model has a price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Cost>,

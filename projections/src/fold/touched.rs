@@ -23,6 +23,7 @@ impl Touched {
             E::MessageStopped(event) => self.run_and_message(event.run, event.message),
             E::AgentCompleted(event) => drop(self.runs.insert(event.run)),
             E::AgentFailed(event) => drop(self.runs.insert(event.run)),
+            E::ModelCallStarted(event) => drop(self.runs.insert(event.run)),
             E::ModelCallEnded(event) => drop(self.runs.insert(event.run)),
             E::ToolCallRequested(event) => drop(self.runs.insert(event.run)),
             E::MessageCompleted(event) => drop(self.messages.insert(event.message)),
@@ -48,8 +49,7 @@ impl Touched {
             | E::ParticipantRemoved(_)
             | E::AgentsConfigured(_)
             | E::MessageSent(_)
-            | E::StopRequested(_)
-            | E::ModelCallStarted(_) => {}
+            | E::StopRequested(_) => {}
         }
     }
 

@@ -62,7 +62,7 @@ impl Agents {
             work,
             worker::renew(&context, &registry, &drained),
             Box::pin(consume(&context, &wake, &shutdown)),
-            Box::pin(context.heard.clone().follow(context.log.clone(), drained.clone())),
+            Box::pin(context.heard.clone().follow(context.log.clone(), context.commands.clone(), drained.clone())),
         );
         Ok(())
     }

@@ -1,12 +1,13 @@
-//! How much a turn may take: a call that could pass a limit is not made.
+//! How much a turn may take. Calls and money are decided where they are noted, in the rules; what follows from the clock and from
+//! tokens, here.
 
 use std::time::Duration;
 
 use chrono::Utc;
 use rust_decimal::Decimal;
 
+use commands::rules::Limits;
 use commands::{Loaded, Turn};
-use events::event::Cost;
 
 use crate::model::Failure;
 
@@ -15,7 +16,7 @@ use crate::model::Failure;
 pub struct Budgets {
     /// Model calls.
     pub turn_steps: u32,
-    /// Money, in the currency of the prices.
+    /// Money, in the currency of the prices; then no model is asked that has no price.
     pub turn_cost: Option<Decimal>,
     /// Tokens of prompts and answers.
     pub turn_tokens: Option<u64>,
@@ -29,11 +30,14 @@ impl Default for Budgets {
     }
 }
 
-/// Whether the turn may ask a model once more.
-pub(crate) fn allows_another_call(budgets: &Budgets, loaded: &Loaded, turn: &Turn) -> Result<(), Failure> {
-    if turn.calls >= budgets.turn_steps {
-        return Err(over(format!("the turn has made all of its {} model calls", budgets.turn_steps)));
+impl Budgets {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { calls: self.turn_steps, cost: self.turn_cost }
     }
+}
+
+/// Whether the turn may ask a model once more, by the clock and by its tokens.
+pub(crate) fn allows_another_call(budgets: &Budgets, loaded: &Loaded, turn: &Turn) -> Result<(), Failure> {
     let tokens = turn.spent.usage.map_or(0, events::Usage::total);
     if let Some(limit) = budgets.turn_tokens.filter(|limit| tokens >= *limit) {
         return Err(over(format!("the turn has used {tokens} of its {limit} tokens")));
@@ -45,24 +49,7 @@ pub(crate) fn allows_another_call(budgets: &Budgets, loaded: &Loaded, turn: &Tur
     Ok(())
 }
 
-/// Whether what a call may cost at most fits beside what the turn has cost and what its open calls may.
-pub(crate) fn allows(budgets: &Budgets, turn: &Turn, most: Option<&Cost>) -> Result<(), Failure> {
-    let (Some(limit), Some(most)) = (budgets.turn_cost, most) else { return Ok(()) };
-    let spent = turn.spent.cost.as_ref().map(Cost::decimal).unwrap_or_default();
-    let open: Decimal =
-        turn.open_runs().filter_map(|run| run.open_call.as_ref()?.reserved.as_ref()).map(Cost::decimal).sum();
-    if spent + open + most.decimal() > limit {
-        let reason = format!(
-            "another model call may cost {} {}, and of the turn's {limit} {} are spent",
-            most.amount,
-            most.currency,
-            spent + open
-        );
-        return Err(over(reason));
-    }
-    Ok(())
-}
-
-fn over(reason: String) -> Failure {
+/// The failure of an answer that a limit ends.
+pub(crate) fn over(reason: String) -> Failure {
     Failure::new("budget", reason)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use commands::Commands;
 use event_log::{EventLog, Item, Tail};
 use events::{ConversationEvent, ConversationId, Decoded, Record, Sequence, TurnId};
 
@@ -46,14 +47,31 @@ impl Heard {
     }
 
     /// Follows the log until told to stop.
-    pub(crate) async fn follow(self, log: EventLog, shutdown: CancellationToken) {
+    pub(crate) async fn follow(self, log: EventLog, commands: Commands, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             let Some(tail) = shutdown.run_until_cancelled(log.tail_events()).await else { return };
             match tail {
-                Ok(tail) => self.read(tail, &shutdown).await,
+                Ok(tail) => {
+                    // What happened while nobody read.
+                    self.catch_up(&commands).await;
+                    self.read(tail, &shutdown).await;
+                }
                 Err(error) => tracing::warn!(%error, "the log cannot be followed"),
             }
             shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+        }
+    }
+
+    async fn catch_up(&self, commands: &Commands) {
+        let listened: Vec<_> = self.with(|places| places.keys().copied().collect());
+        for conversation in listened {
+            let Ok(Some(loaded)) = commands.load(conversation).await else { continue };
+            let stopped = loaded.state.turn.as_ref().filter(|turn| turn.stop.is_some()).map(|turn| turn.turn);
+            self.with(|places| {
+                if let (Some(place), Some(turn)) = (places.get_mut(&conversation), stopped) {
+                    place.stopped.send_replace(Some(turn));
+                }
+            });
         }
     }
 

@@ -7,12 +7,12 @@ use rust_decimal::Decimal;
 use events::Usage;
 use events::event::{Cost, Spent};
 
-use crate::prompt::Prompt;
+use crate::prompt::{Line, Prompt};
 
 /// Bytes of text that count as one token where nobody counted.
 const BYTES_PER_TOKEN: usize = 4;
-/// Bytes of the longest answer that a reservation counts with.
-pub(crate) const LONGEST: usize = 32 << 10;
+/// Tokens of the longest answer that a reservation counts with.
+pub(crate) const LONGEST_TOKENS: u32 = 8192;
 
 /// Prices of models, in the one currency of the installation.
 #[derive(Clone, Debug, Default)]
@@ -70,8 +70,8 @@ impl Money {
     }
 
     /// The most that a call may cost: all of the prompt uncached, and the longest answer.
-    pub(crate) fn most(&self, model: &str, asked: usize, longest: usize) -> Option<Cost> {
-        self.cost(model, estimate(asked, longest))
+    pub(crate) fn most(&self, model: &str, asked: usize) -> Option<Cost> {
+        self.cost(model, Usage { output_tokens: LONGEST_TOKENS, ..estimate(asked, 0) })
     }
 
     fn cost(&self, model: &str, usage: Usage) -> Option<Cost> {
@@ -88,7 +88,10 @@ fn estimate(asked: usize, said: usize) -> Usage {
 
 /// Bytes of all that a model is shown.
 pub(crate) fn bytes(prompt: &Prompt) -> usize {
-    prompt.lines.iter().map(|line| line.text().len()).sum()
+    let offers =
+        prompt.tools.iter().map(|tool| tool.name.len() + tool.description.len() + tool.parameters.to_string().len());
+    let schema = prompt.response_schema.as_ref().map_or(0, |schema| schema.to_string().len());
+    prompt.lines.iter().map(Line::bytes).sum::<usize>() + offers.sum::<usize>() + schema
 }
 
 #[cfg(test)]

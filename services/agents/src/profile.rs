@@ -9,9 +9,10 @@ use database::{Database, sql};
 use events::event::PlanKind;
 use moka::sync::Cache;
 
+use crate::money::LONGEST_TOKENS;
 use crate::prompt::ToolOffer;
 use crate::tool::{Tools, is_an_agent};
-use crate::{Result, turn};
+use crate::{Result, Settings, turn};
 
 /// What an agent's prompts are made of besides the conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,11 +28,13 @@ pub(crate) struct Profile {
     pub(crate) plan_schema: Option<Value>,
     /// Bytes of the past that it is shown.
     pub(crate) history: usize,
+    /// Its longest answer, where what a call costs has a limit.
+    pub(crate) max_output_tokens: Option<u32>,
 }
 
 impl Profile {
     /// As the settings are now.
-    pub(crate) fn of(agent: &AgentProfile, catalog: &Catalog, tools: &Tools, history: usize) -> Self {
+    pub(crate) fn of(agent: &AgentProfile, catalog: &Catalog, tools: &Tools, settings: &Settings) -> Self {
         let offers = agent.tools.iter().filter_map(|name| tools.get(name)).map(|tool| ToolOffer {
             name: tool.name.clone(),
             description: tool.description.clone(),
@@ -50,7 +53,8 @@ impl Profile {
             tools: offers.collect(),
             team: members.iter().map(|member| (member.name.clone(), member.description.clone())).collect(),
             plan_schema: (agent.plan == PlanKind::Model && !agent.team.is_empty()).then(|| turn::plan_schema(agent)),
-            history,
+            history: settings.history_limit,
+            max_output_tokens: settings.budgets.turn_cost.map(|_| LONGEST_TOKENS),
         }
     }
 

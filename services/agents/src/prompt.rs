@@ -59,6 +59,15 @@ pub(crate) struct ToolOffer {
 }
 
 impl Line {
+    /// Bytes of all that it says, and of the tools that it asks for.
+    pub(crate) fn bytes(&self) -> usize {
+        let calls = match self {
+            Self::Assistant { calls, .. } => calls.iter().map(|call| call.name.len() + call.arguments.len()).sum(),
+            _ => 0,
+        };
+        self.text().len() + calls
+    }
+
     /// Its text, whoever said it.
     pub(crate) fn text(&self) -> &str {
         match self {
@@ -100,11 +109,7 @@ pub(crate) struct Material {
 
 impl Past {
     pub(crate) fn bytes(&self) -> usize {
-        let calls = |line: &Line| match line {
-            Line::Assistant { calls, .. } => calls.iter().map(|call| call.name.len() + call.arguments.len()).sum(),
-            _ => 0,
-        };
-        self.lines.iter().map(|line| line.text().len() + calls(line)).sum()
+        self.lines.iter().map(Line::bytes).sum()
     }
 }
 

@@ -17,10 +17,10 @@ use events::RunId;
 use events::event::CallOutcome;
 use keyring::ContentKey;
 
-use crate::Result;
 use crate::context::Context;
 use crate::model::Failure;
 use crate::work::Work;
+use crate::{Result, budget};
 
 pub(crate) use prepare::request_of;
 
@@ -80,7 +80,8 @@ impl Job<'_> {
     }
 
     /// The end of the call that a dead worker left open: what is known of it.
-    fn abandoned(&self, open: &OpenCall, asked: usize, said: usize) -> CallEnd {
+    fn abandoned(&self, open: &OpenCall, said: usize) -> CallEnd {
+        let asked = usize::try_from(open.prompt_bytes).unwrap_or(usize::MAX);
         CallEnd {
             call: open.call,
             outcome: CallOutcome::Abandoned,
@@ -103,5 +104,15 @@ impl Job<'_> {
             }
             error => Err(error.into()),
         }
+    }
+}
+
+/// Why a limit does not let a call be made, if that is why it was refused.
+fn over_budget(error: &CommandError) -> Option<Failure> {
+    match error {
+        CommandError::Rejected(rejection) if rejection.code == code::BUDGET_EXCEEDED => {
+            Some(budget::over(rejection.message.clone()))
+        }
+        _ => None,
     }
 }

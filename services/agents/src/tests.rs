@@ -56,8 +56,12 @@ async fn assert_cut(rig: &Rig, records: &[Record], message: MessageId, tail: &mu
         Some(reasoning) => rig.open(id, message, "reasoning", reasoning).await,
         None => String::new(),
     };
+    let calls = match &end.calls {
+        Some(calls) => rig.open(id, message, "calls", calls).await,
+        None => String::new(),
+    };
     let table = ChunkTable::unpack(&rig.open(id, message, "chunks", &end.chunks).await, end.started).expect("a table");
-    let cut = table.cut(&text, &reasoning, "").expect("fits");
+    let cut = table.cut(&text, &reasoning, &calls).expect("fits");
     let of_epoch = |chunk: &&Arc<Chunk>| chunk.data.epoch == end.epoch;
     let chunks = chunks_until(tail, id, |chunks| chunks.iter().filter(of_epoch).count() == cut.len()).await;
     let chunks: Vec<_> = chunks.iter().filter(of_epoch).cloned().collect();

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use commands::rules::{EndTool, StartTool, ToolEnd};
-use commands::{Cause, Error as CommandError, Loaded, ToolCall, Turn};
+use commands::{Cause, Error as CommandError, Loaded, ToolCall, ToolStage, Turn};
 use events::{CallId, ConversationEvent, Decoded, Field, Kind, Record};
 use keyring::ContentKey;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::Result;
 use crate::context::Context;
 use crate::run::Left;
-use crate::tool::{self, Outcome};
+use crate::tool::{self, Outcome, Tool};
 use crate::work::Work;
 
 /// Events of one read.
@@ -27,6 +27,10 @@ pub(crate) async fn carry_out(context: &Context, work: &Work, id: CallId, lost: 
     let listener = context.heard.listen(work.conversation, work.sequence);
     let Some(loaded) = context.commands.load(work.conversation).await? else { return Ok(Left::Nothing) };
     let Some((turn, _, call)) = loaded.state.tool(id) else { return Ok(Left::Nothing) };
+    let prepared = prepare(context, &loaded, call).await?;
+    if let (Err(wrong), ToolStage::Ready) = (&prepared, call.stage) {
+        return fail(context, work, turn, call, wrong).await.map(|()| Left::Nothing);
+    }
     let started = match start(context, work, call).await {
         Ok(Some(started)) => started,
         Ok(None) | Err(CommandError::Stale | CommandError::Rejected(_)) => return Ok(Left::Nothing),
@@ -38,7 +42,7 @@ pub(crate) async fn carry_out(context: &Context, work: &Work, id: CallId, lost: 
         () = lost.cancelled() => return Ok(Left::Again(Duration::ZERO)),
         // Its run ends, and says of this call what is known.
         () = listener.stopped(turn.turn) => return Ok(Left::Nothing),
-        outcome = perform(context, &loaded, call) => outcome?,
+        outcome = perform(context, &loaded, call, prepared) => outcome,
     };
     let label = match &outcome {
         Outcome::Done { cached: true, .. } => "cached",
@@ -61,19 +65,34 @@ async fn start(context: &Context, work: &Work, call: &ToolCall) -> std::result::
     Ok(record.filter(|record| matches!(record.event(), Ok(Decoded::Known(ConversationEvent::ToolCallStarted(_))))))
 }
 
-async fn perform(context: &Context, loaded: &Loaded, call: &ToolCall) -> Result<Outcome> {
+/// What is to be done, or why it cannot be: found out before anything is claimed.
+async fn prepare<'c>(
+    context: &'c Context,
+    loaded: &Loaded,
+    call: &ToolCall,
+) -> Result<std::result::Result<(&'c Tool, Value), String>> {
     let Some(arguments) = arguments(context, loaded, call).await? else {
-        return Ok(Outcome::Failed("the arguments cannot be read any more".into()));
+        return Ok(Err("the arguments cannot be read any more".into()));
     };
     let Some(tool) = context.tools.get(&call.tool) else {
-        return Ok(Outcome::Failed("there is no such tool any more".into()));
+        return Ok(Err("there is no such tool any more".into()));
     };
-    let arguments = match context.tools.check(tool, &arguments) {
-        Ok(arguments) => arguments,
-        Err(wrong) => return Ok(Outcome::Failed(wrong)),
-    };
+    Ok(context.tools.check(tool, &arguments).map(|arguments| (tool, arguments)))
+}
+
+async fn perform(
+    context: &Context,
+    loaded: &Loaded,
+    call: &ToolCall,
+    prepared: std::result::Result<(&Tool, Value), String>,
+) -> Outcome {
     let id = call.call.to_string();
-    Ok(context.tools.run(tool, tool::Call { tenant: &loaded.tenant, id: &id }, &arguments).await)
+    match prepared {
+        Ok((tool, arguments)) => {
+            context.tools.run(tool, tool::Call { tenant: &loaded.tenant, id: &id }, &arguments).await
+        }
+        Err(wrong) => Outcome::Failed(wrong),
+    }
 }
 
 /// The arguments that count: a person's, where one has edited them. `None`: erased.
@@ -145,10 +164,8 @@ pub(crate) async fn asked(context: &Context, loaded: &Loaded, call: &ToolCall) -
 /// Ends a call that no worker has to begin: it cannot be.
 pub(crate) async fn fail(context: &Context, work: &Work, turn: &Turn, call: &ToolCall, reason: &str) -> Result<()> {
     let key = context.keyring.content_key(turn.person, work.conversation).await?;
-    let start = StartTool { call: call.call, epoch: call.epoch + 1 };
-    context.commands.react(work.conversation, start, work.cause()).await?;
     let end = sealed(work, &key, call.call, Outcome::Failed(reason.to_owned()));
-    let end = EndTool { call: call.call, epoch: call.epoch + 1, end };
+    let end = EndTool { call: call.call, epoch: call.epoch, end };
     context.commands.react(work.conversation, end, work.cause()).await?;
     Ok(())
 }

@@ -115,7 +115,7 @@ async fn ask(context: &Context, work: &Work, loaded: &Loaded, turn: &Turn, call:
             let reason = format!("agents may ask one another {DEPTH} times in a row at most");
             return tool_call::fail(context, work, turn, tool, &reason).await.map(|()| true);
         }
-        Some(asked) if context.commands.catalog().agent(&asked.0).is_some() => asked,
+        Some(asked) if may_ask(context, &run.agent, &asked.0) => asked,
         _ => {
             let reason = "there is no such agent";
             return tool_call::fail(context, work, turn, tool, reason).await.map(|()| true);
@@ -128,6 +128,13 @@ async fn ask(context: &Context, work: &Work, loaded: &Loaded, turn: &Turn, call:
     let reason = sealed(context, work, turn, "An agent asked another one.").await?;
     let command = command::AskAgent { call, run, reason };
     applied(context.commands.react(work.conversation, command, work.cause()).await)
+}
+
+/// An agent with a team asks that, one without anybody else.
+fn may_ask(context: &Context, asker: &str, asked: &str) -> bool {
+    let catalog = context.commands.catalog();
+    let Some(asker) = catalog.agent(asker).filter(|asker| asker.name != asked) else { return false };
+    catalog.agent(asked).is_some() && (asker.team.is_empty() || asker.team.iter().any(|member| member == asked))
 }
 
 async fn sealed(context: &Context, work: &Work, turn: &Turn, reason: &str) -> Result<events::Sealed> {

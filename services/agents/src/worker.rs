@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -30,25 +31,24 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// The longest pause after failures that are not the store's absence.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// What is in hand, by kind: each has its own bound, so that long answers leave room for tools and turns.
-#[derive(Default)]
-struct Hands {
-    turns: usize,
-    runs: usize,
-    tools: usize,
-}
+/// How much is in hand, by kind: each has its own bound, so that long answers leave room for tools and turns.
+#[derive(Clone, Default)]
+struct Hands(Arc<[AtomicUsize; 3]>);
+
+/// Counts one piece of work as long as it lives.
+struct InHand(Hands, Kind);
 
 /// What a piece of work leaves to this worker.
-type Rest = (Kind, Vec<Lease>);
+type Rest = Vec<Lease>;
 
 /// Takes and carries out work until told to stop, then lets what runs end.
 pub(crate) async fn run(context: Arc<Context>, registry: Registry, wake: Arc<Notify>, shutdown: &CancellationToken) {
-    let (mut running, mut hands) = (JoinSet::new(), Hands::default());
+    let (mut running, hands) = (JoinSet::new(), Hands::default());
     let mut resume = Instant::now();
     let poll = if context.settings.does(Kind::Turn) { POLL } else { POLL_ALONE };
     while !shutdown.is_cancelled() {
         if Instant::now() >= resume
-            && let Err(error) = take(&context, &registry, &wake, &mut running, &mut hands).await
+            && let Err(error) = take(&context, &registry, &wake, &mut running, &hands).await
         {
             tracing::warn!(%error, "taking work failed; trying again");
             resume = Instant::now() + after_outage(&context);
@@ -57,10 +57,10 @@ pub(crate) async fn run(context: Arc<Context>, registry: Registry, wake: Arc<Not
             () = shutdown.cancelled() => {}
             () = wake.notified() => {}
             () = sleep(poll) => {}
-            Some(ended) = running.join_next() => note(&context, &registry, &mut running, &mut hands, ended),
+            Some(ended) = running.join_next() => note(&context, &registry, &mut running, &hands, ended),
         }
         while let Some(ended) = running.try_join_next() {
-            note(&context, &registry, &mut running, &mut hands, ended);
+            note(&context, &registry, &mut running, &hands, ended);
         }
     }
     drain(&context, &registry, running).await;
@@ -71,13 +71,12 @@ async fn take(
     registry: &Registry,
     wake: &Arc<Notify>,
     running: &mut JoinSet<Rest>,
-    hands: &mut Hands,
+    hands: &Hands,
 ) -> Result<()> {
-    let room = |hands: &Hands, kind| context.settings.at_once(kind).saturating_sub(hands.of(kind)).min(AT_ONCE);
-    let kinds: Vec<Kind> =
-        [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(hands, *kind) > 0).collect();
+    let room = |kind| context.settings.at_once(kind).saturating_sub(hands.of(kind)).min(AT_ONCE);
+    let kinds: Vec<Kind> = [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(*kind) > 0).collect();
     for kind in context.table.free_kinds(&kinds).await? {
-        let room = room(hands, kind);
+        let room = room(kind);
         let leases = context.table.take(kind, room).await?;
         if leases.len() == room {
             // There may be more, if this worker has room for it.
@@ -90,11 +89,13 @@ async fn take(
     Ok(())
 }
 
-fn begin(context: &Arc<Context>, registry: &Registry, running: &mut JoinSet<Rest>, hands: &mut Hands, lease: Lease) {
-    let kind = lease.work.task.kind();
-    *hands.of_mut(kind) += 1;
-    let (context, registry) = (context.clone(), registry.clone());
-    running.spawn(async move { (kind, perform(&context, &registry, lease).await) });
+fn begin(context: &Arc<Context>, registry: &Registry, running: &mut JoinSet<Rest>, hands: &Hands, lease: Lease) {
+    let in_hand = hands.hold(lease.work.task.kind());
+    let (context, registry, hands) = (context.clone(), registry.clone(), hands.clone());
+    running.spawn(async move {
+        let _in_hand = in_hand;
+        perform(&context, &registry, &hands, lease).await
+    });
 }
 
 /// While the store was away, leases ended that nobody could renew. Their holders come first.
@@ -103,12 +104,12 @@ fn after_outage(context: &Context) -> Duration {
 }
 
 /// Does one piece of work and settles it in the table; what stays with this worker is answered.
-async fn perform(context: &Context, registry: &Registry, lease: Lease) -> Vec<Lease> {
+async fn perform(context: &Context, registry: &Registry, hands: &Hands, lease: Lease) -> Rest {
     let Lease { work, attempts } = lease;
     let held = registry.hold(work.key());
     let result = match work.task {
         Task::Turn => match turn::look(context, &work).await {
-            Ok(look) => return settle_look(context, &work, look).await,
+            Ok(look) => return settle_look(context, hands, &work, look).await,
             Err(error) => Err(error),
         },
         Task::Run(id) => run::carry_out(context, &work, id, &held.lost).await,
@@ -118,10 +119,11 @@ async fn perform(context: &Context, registry: &Registry, lease: Lease) -> Vec<Le
     Vec::new()
 }
 
-/// What this process can do itself it keeps, so that nobody has to look for it.
-async fn settle_look(context: &Context, work: &Work, look: turn::Look) -> Vec<Lease> {
-    let (mine, others): (Vec<Work>, Vec<Work>) =
-        look.next.into_iter().partition(|work| context.settings.does(work.task.kind()));
+/// What this process can do itself it keeps, so that nobody has to look for it; a process with much in hand keeps nothing, so
+/// that others get their share and each tenant its own.
+async fn settle_look(context: &Context, hands: &Hands, work: &Work, look: turn::Look) -> Rest {
+    let has_room = |kind| hands.of(kind) < context.settings.at_once(kind) / 4;
+    let (mine, others): (Vec<Work>, Vec<Work>) = look.next.into_iter().partition(|work| has_room(work.task.kind()));
     let settled = match look.again {
         // The row stays, for the time when it is looked at again.
         Some(pause) => match context.table.go_on(None, &others, &mine).await {
@@ -158,19 +160,18 @@ async fn settle(context: &Context, work: &Work, attempts: u32, result: Result<Le
 
 impl Hands {
     fn of(&self, kind: Kind) -> usize {
-        match kind {
-            Kind::Turn => self.turns,
-            Kind::Run => self.runs,
-            Kind::Tool => self.tools,
-        }
+        self.0[kind as usize].load(Ordering::Relaxed)
     }
 
-    fn of_mut(&mut self, kind: Kind) -> &mut usize {
-        match kind {
-            Kind::Turn => &mut self.turns,
-            Kind::Run => &mut self.runs,
-            Kind::Tool => &mut self.tools,
-        }
+    fn hold(&self, kind: Kind) -> InHand {
+        self.0[kind as usize].fetch_add(1, Ordering::Relaxed);
+        InHand(self.clone(), kind)
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.0[self.1 as usize].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -213,21 +214,16 @@ async fn drain(context: &Context, registry: &Registry, mut running: JoinSet<Rest
     }
 }
 
-/// What ended makes room, and may leave something for this worker to begin at once.
+/// What ended may leave something for this worker to begin at once.
 fn note(
     context: &Arc<Context>,
     registry: &Registry,
     running: &mut JoinSet<Rest>,
-    hands: &mut Hands,
+    hands: &Hands,
     ended: std::result::Result<Rest, tokio::task::JoinError>,
 ) {
     match ended {
-        Ok((kind, rest)) => {
-            *hands.of_mut(kind) -= 1;
-            for lease in rest {
-                begin(context, registry, running, hands, lease);
-            }
-        }
+        Ok(rest) => rest.into_iter().for_each(|lease| begin(context, registry, running, hands, lease)),
         Err(error) => tracing::error!(%error, "a worker's task broke off"),
     }
 }

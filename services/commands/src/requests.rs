@@ -139,7 +139,8 @@ pub struct ApproveToolCall {
     pub call: CallId,
     /// Other arguments, if the person wants some. Whether the tool takes them the caller has checked.
     pub arguments: Option<Value>,
-    /// Whether the person is an administrator of the tenant.
+    /// Whether the person is an administrator of the tenant; of no account for a repeat.
+    #[serde(skip)]
     pub is_admin: bool,
 }
 
@@ -152,7 +153,8 @@ pub struct RejectToolCall {
     pub call: CallId,
     /// Why; the model is told.
     pub reason: Option<String>,
-    /// Whether the person is an administrator of the tenant.
+    /// Whether the person is an administrator of the tenant; of no account for a repeat.
+    #[serde(skip)]
     pub is_admin: bool,
 }
 

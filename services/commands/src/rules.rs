@@ -47,13 +47,15 @@ pub use plan_turn::PlanTurn;
 pub use regenerate_message::RegenerateMessage;
 pub use remove_participant::RemoveParticipant;
 pub use rename_conversation::RenameConversation;
-pub use request_tools::{Fate, NewToolCall, RequestTools};
+pub use request_tools::{NewToolCall, RequestTools};
 pub use send_message::SendMessage;
 pub use start_agent::StartAgent;
 pub use start_conversation::StartConversation;
 pub use start_tool::StartTool;
 pub use start_turn::StartTurn;
 pub use stop_turn::StopTurn;
+
+use rust_decimal::Decimal;
 
 use crate::conversation::{Conversation, Run, Stage, Turn};
 use crate::error::{Refusal, Rejection};
@@ -154,8 +156,21 @@ pub struct NewCall {
     pub model: String,
     /// What the model is asked.
     pub context: ContextReference,
+    /// Bytes of all that the model is shown.
+    pub prompt_bytes: u64,
     /// The most that it may cost.
     pub reserved: Option<Cost>,
+    /// How much the turn may take.
+    pub limits: Limits,
+}
+
+/// How much a turn may take, by the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Model calls.
+    pub calls: u32,
+    /// Money, in the currency of the prices.
+    pub cost: Option<Decimal>,
 }
 
 /// A model call that is over.
@@ -204,6 +219,31 @@ fn ending(turn: &Turn, now: Option<(RunId, Stage)>, reason: &Sealed) -> Conversa
         Some(Stage::Completed) if !turn.more => TurnCompleted { turn: turn.turn }.into(),
         _ => TurnFailed { turn: turn.turn, reason: reason.clone() }.into(),
     }
+}
+
+/// Whether a call fits beside all that the turn has cost and its other open calls may.
+fn only_within(turn: &Turn, run: &Run, ended: Option<&ModelCallEnded>, call: &NewCall) -> Result<(), Refusal> {
+    let over = |why: String| Err(reject(code::BUDGET_EXCEEDED, why));
+    if turn.calls >= call.limits.calls {
+        return over(format!("the turn has made all of its {} model calls", call.limits.calls));
+    }
+    let Some(limit) = call.limits.cost else { return Ok(()) };
+    let Some(most) = &call.reserved else {
+        return over(format!("{} has no price, and the turn has a limit of cost", call.model));
+    };
+    let amount = |cost: Option<&Cost>| cost.map(Cost::decimal).unwrap_or_default();
+    let others = turn.open_runs().filter(|open| open.run != run.run).filter_map(|open| open.open_call.as_ref());
+    let taken = amount(turn.spent.cost.as_ref())
+        + amount(ended.and_then(|ended| ended.spent.cost.as_ref()))
+        + others.map(|open| amount(open.reserved.as_ref())).sum::<Decimal>();
+    if taken + most.decimal() > limit {
+        return over(format!(
+            "another model call may cost {} {currency}, and of the turn's {limit} {currency} {taken} are taken",
+            most.amount,
+            currency = most.currency
+        ));
+    }
+    Ok(())
 }
 
 /// Nothing new begins in a turn that somebody stops.

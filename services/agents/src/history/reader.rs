@@ -38,7 +38,8 @@ pub(super) struct Reader<'a> {
     runs: Runs,
     plans: HashMap<RunId, Planned>,
     turns: HashMap<TurnId, Option<MessageId>>,
-    superseded: HashSet<MessageId>,
+    /// Answers that another turn was to take the place of.
+    again: HashMap<TurnId, MessageId>,
     undone: HashSet<TurnId>,
 }
 
@@ -51,7 +52,7 @@ impl<'a> Reader<'a> {
             runs: Runs::default(),
             plans: HashMap::new(),
             turns: HashMap::new(),
-            superseded: HashSet::new(),
+            again: HashMap::new(),
             undone: HashSet::new(),
         }
     }
@@ -65,7 +66,7 @@ impl<'a> Reader<'a> {
             E::TurnPlanned(event) => self.planned(sequence, event),
             E::TurnStarted(TurnStarted { turn, message, regenerates, .. }) => {
                 self.turns.insert(turn, message);
-                self.superseded.extend(regenerates);
+                self.again.extend(regenerates.map(|answer| (turn, answer)));
             }
             E::TurnStopped(event) if event.rolled_back => drop(self.undone.insert(event.turn)),
             other => {
@@ -143,8 +144,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Its turn was rolled back, or the turn that read it was.
     fn is_undone(&self, sent: &Sent) -> bool {
-        [sent.turn, sent.steers].into_iter().flatten().any(|turn| self.undone.contains(&turn))
+        let own = sent.turn.is_some_and(|turn| self.turns.contains_key(&turn));
+        let turn = if own { sent.turn } else { sent.steers.or(sent.turn) };
+        turn.is_some_and(|turn| self.undone.contains(&turn))
     }
 
     /// What other turns answered: the last step of each, as long as nothing took its place.
@@ -155,9 +159,18 @@ impl<'a> Reader<'a> {
             let there = last.entry(planned.turn).or_insert(here);
             *there = here.max(*there);
         }
-        let shown = last.into_iter().filter(|(turn, _)| *turn != now.turn && !self.undone.contains(turn));
+        last.retain(|turn, _| !self.undone.contains(turn));
+        // Another answer takes the place of one as soon as it is made; while it is being made, the old one is not shown to it.
+        let took_place = |turn: &TurnId| match last.get(turn) {
+            Some((_, _, run)) => *turn == now.turn || self.runs.end_of(*run).is_some(),
+            None => false,
+        };
+        let superseded: HashSet<_> =
+            self.again.iter().filter(|(turn, _)| took_place(turn)).map(|(_, answer)| *answer).collect();
+        let shown = last.iter().filter(|(turn, _)| **turn != now.turn);
         let answers = shown.filter_map(|(_, (_, _, run))| {
-            let ended = self.runs.end_of(run).filter(|ended| !self.superseded.contains(&ended.message))?;
+            let run = *run;
+            let ended = self.runs.end_of(run).filter(|ended| !superseded.contains(&ended.message))?;
             Some(Past { anchor: self.anchor(run)?, sequence: ended.sequence, lines: self.runs.lines(run, ended) })
         });
         answers.collect()

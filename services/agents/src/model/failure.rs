@@ -13,8 +13,10 @@ pub(crate) struct Failure {
     pub(crate) reason: String,
     /// Whether the same request may do better later.
     pub(crate) retry: Option<Retry>,
-    /// The request may have left: it may be paid for.
+    /// The request may have left.
     pub(crate) reached: bool,
+    /// The server may have worked on it, so it may cost something.
+    pub(crate) paid: bool,
     pub(crate) blame: Blame,
 }
 
@@ -39,12 +41,12 @@ pub(crate) enum Blame {
 impl Failure {
     /// One that no server has to do with.
     pub(crate) fn new(class: &'static str, reason: impl fmt::Display) -> Self {
-        Self { class, reason: reason.to_string(), retry: None, reached: false, blame: Blame::Request }
+        Self { class, reason: reason.to_string(), retry: None, reached: false, paid: false, blame: Blame::Request }
     }
 
     /// One of a request that left.
     pub(super) fn of(blame: Blame, class: &'static str, reason: impl fmt::Display) -> Self {
-        Self { blame, reached: true, ..Self::new(class, reason) }
+        Self { blame, reached: true, paid: true, ..Self::new(class, reason) }
     }
 
     /// With what the server said about it: one line, short, without our key and without anybody's credentials.
@@ -58,7 +60,7 @@ impl Failure {
 
     /// The server did not take the request, so nobody pays for it.
     pub(super) fn unpaid(self) -> Self {
-        Self { reached: false, ..self }
+        Self { paid: false, ..self }
     }
 
     /// Another attempt makes sense.

@@ -13,7 +13,7 @@ use events::{CallId, ChunkTable, FinishReason, Sequence};
 
 use super::prepare::Question;
 use super::stream::{Speech, Stopped, stream};
-use super::{Job, Left};
+use super::{Job, Left, over_budget};
 use crate::Result;
 use crate::chunks::Attempt;
 use crate::heard::Listener;
@@ -45,7 +45,12 @@ impl Job<'_> {
     ) -> Result<Left> {
         let (attempt, mut call) = match self.begin(&question).await {
             Ok(begun) => begun,
-            Err(error) => return self.refused("claim", error),
+            Err(error) => {
+                return match over_budget(&error) {
+                    Some(failure) => self.fail(failure).await,
+                    None => self.refused("claim", error),
+                };
+            }
         };
         let begun = Instant::now();
         let _active = Active::begin();
@@ -64,12 +69,12 @@ impl Job<'_> {
             if speech.has_spoken() {
                 break ended;
             }
+            let end = self.call_end(&question, &call, &speech, CallOutcome::Failed);
             let pause = match attempts.after(failure, rand::random()) {
                 Next::Again(pause) => pause,
                 Next::Fallback(model) if question.ask_instead(self, &model) => Duration::ZERO,
                 Next::Fallback(_) | Next::GiveUp => break ended,
             };
-            let end = self.call_end(&question, &call, &speech, CallOutcome::Failed);
             tokio::select! {
                 () = lost.cancelled() => return Ok(self.left(&attempt)),
                 () = speech.stopped() => break Ended::Stopped,
@@ -77,7 +82,10 @@ impl Job<'_> {
             }
             call = match self.ask_again(&question, &attempt, &call, end).await {
                 Ok(call) => call,
-                Err(error) => return self.refused("retry", error),
+                Err(error) => match over_budget(&error) {
+                    Some(failure) => break Ended::Failed(failure),
+                    None => return self.refused("retry", error),
+                },
             };
         };
         let outcome = match &ended {
@@ -148,8 +156,8 @@ impl Job<'_> {
         let epoch = self.run.epoch + 1;
         let abandoned = match &self.run.open_call {
             Some(open) => {
-                let said = self.salvage().await.map(|(said, _)| said.bytes()).unwrap_or_default();
-                Some(self.abandoned(open, money::bytes(&question.prompt), said))
+                let said = self.salvage().await.map(|salvage| salvage.of_call).unwrap_or_default();
+                Some(self.abandoned(open, said))
             }
             None => None,
         };
@@ -185,7 +193,7 @@ impl Job<'_> {
 
     /// The end of a call of ours.
     pub(super) fn call_end(&self, question: &Question, call: &Call, speech: &Speech, outcome: CallOutcome) -> CallEnd {
-        let spent = match speech.reached() {
+        let spent = match speech.paid() {
             true => {
                 let (asked, said) = (money::bytes(&question.prompt), speech.said_now().bytes());
                 self.context.money.spent(&question.name, speech.usage(), asked, said)
@@ -199,7 +207,15 @@ impl Job<'_> {
 impl Question {
     fn new_call(&self, call: &Call) -> NewCall {
         let (model, context) = (self.name.clone(), self.context.clone());
-        NewCall { call: call.id, attempt: call.attempt, model, context, reserved: self.reserved.clone() }
+        NewCall {
+            call: call.id,
+            attempt: call.attempt,
+            model,
+            context,
+            prompt_bytes: money::bytes(&self.prompt) as u64,
+            reserved: self.reserved.clone(),
+            limits: self.limits.clone(),
+        }
     }
 }
 

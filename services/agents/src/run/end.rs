@@ -9,6 +9,7 @@ use events::{ChunkTable, EventId, Kind, Sequence};
 
 use super::ask::{Call, Ended};
 use super::prepare::Question;
+use super::salvage::Salvage;
 use super::stream::Speech;
 use super::{Job, Left};
 use crate::Result;
@@ -22,12 +23,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const TRIES: u32 = 5;
 
 /// What a run leaves behind.
-struct Remains {
-    said: Parts,
-    chunks: ChunkTable,
-    epoch: u32,
-    started: Sequence,
-    call: Option<CallEnd>,
+pub(super) struct Remains {
+    pub(super) said: Parts,
+    pub(super) chunks: ChunkTable,
+    pub(super) epoch: u32,
+    pub(super) started: Sequence,
+    pub(super) call: Option<CallEnd>,
 }
 
 impl Job<'_> {
@@ -42,7 +43,7 @@ impl Job<'_> {
         ended: Ended,
     ) -> Result<Left> {
         let ended = match ended {
-            Ended::Finished(_) => question.checked(&speech.said_now().text).map_or(ended, Ended::Failed),
+            Ended::Finished(_) => question.checked(speech.text()).map_or(ended, Ended::Failed),
             other => other,
         };
         let outcome = match &ended {
@@ -68,12 +69,12 @@ impl Job<'_> {
     }
 
     async fn remains(&self) -> Result<Remains> {
-        let (said, chunks) = self.salvage().await?;
-        let call = self.run.open_call.as_ref().map(|open| self.abandoned(open, 0, said.bytes()));
+        let Salvage { said, chunks, of_call } = self.salvage().await?;
+        let call = self.run.open_call.as_ref().map(|open| self.abandoned(open, of_call));
         Ok(Remains { said, chunks, epoch: self.run.epoch, started: self.run.started, call })
     }
 
-    async fn end(&self, remains: Remains, ended: Ended, cause: EventId) -> Result<Left> {
+    pub(super) async fn end(&self, remains: Remains, ended: Ended, cause: EventId) -> Result<Left> {
         let (message, run) = (self.run.message, self.run.run);
         let seal = |name: &'static str, text: &str| self.key.seal(&self.field(message, name), text);
         let some = |name: &'static str, text: &str| (!text.is_empty()).then(|| seal(name, text));

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use commands::rules::Limits;
 use commands::{Loaded, Run, Turn};
 use events::event::{ContextReference, Cost};
 use events::{ChunkTable, Field, Kind};
@@ -26,6 +27,7 @@ pub(super) struct Question {
     pub(super) request: Bytes,
     pub(super) context: ContextReference,
     pub(super) reserved: Option<Cost>,
+    pub(super) limits: Limits,
     /// When the attempt began that the run goes on with.
     pub(super) started_at: Option<DateTime<Utc>>,
     before: Before,
@@ -59,7 +61,7 @@ impl Job<'_> {
             Ok(model) => model,
             Err(error) => return Ok(Err(Failure::new("settings", error))),
         };
-        let profile = Profile::of(agent, catalog, &self.context.tools, self.context.settings.history_limit);
+        let profile = Profile::of(agent, catalog, &self.context.tools, &self.context.settings);
         let read = async {
             let wish = wish(self.context, self.loaded, self.run).await?;
             let history = history::read(self.context, self.loaded, self.turn, self.run, profile.history).await?;
@@ -80,10 +82,7 @@ impl Job<'_> {
         self.context.profiles.keep(&digest, &profile).await?;
         let before = self.before(&history);
         let prompt = prompt(&profile, self.turn, self.run, wish, history);
-        let reserved = self.context.money.most(&name, money::bytes(&prompt), money::LONGEST);
-        if let Err(failure) = budget::allows(&self.context.settings.budgets, self.turn, reserved.as_ref()) {
-            return Ok(Err(failure));
-        }
+        let reserved = self.context.money.most(&name, money::bytes(&prompt));
         let request = model.request(&prompt);
         let context = ContextReference {
             conversation: self.work.conversation,
@@ -92,9 +91,10 @@ impl Job<'_> {
             renderer: RENDERER,
             digest: self.key.digest(&request),
         };
+        let limits = self.context.settings.budgets.limits();
         let started_at = self.started_at().await?;
         let form = prompt.response_schema.clone().filter(|_| !self.plans(&profile));
-        Ok(Ok(Question { name, model, prompt, request, context, reserved, started_at, before, form }))
+        Ok(Ok(Question { name, model, prompt, request, context, reserved, limits, started_at, before, form }))
     }
 
     /// Where the attempt stands that goes on; a new one says again what the run has said.
@@ -133,7 +133,7 @@ impl Question {
         let Ok(chosen) = job.context.models.choose(model) else { return false };
         self.request = chosen.request(&self.prompt);
         self.context.digest = job.key.digest(&self.request);
-        self.reserved = job.context.money.most(model, money::bytes(&self.prompt), money::LONGEST);
+        self.reserved = job.context.money.most(model, money::bytes(&self.prompt));
         (self.name, self.model) = (model.to_owned(), chosen);
         true
     }
@@ -198,7 +198,7 @@ fn prompt(profile: &Profile, turn: &Turn, run: &Run, wish: String, history: Hist
         tools: profile.tools.clone(),
         temperature: profile.temperature.clone(),
         response_schema,
-        max_output_tokens: None,
+        max_output_tokens: profile.max_output_tokens,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Speech {
     before: Parts,
     calls: Vec<ToolUse>,
     usage: Option<Usage>,
-    reached: bool,
+    paid: bool,
 }
 
 /// Why nothing more comes of a request.
@@ -45,7 +45,7 @@ impl Speech {
             answer.push(kind, text);
         }
         let chunks = Chunks::new(context.log.clone(), attempt, listener, before.table);
-        Self { answer, chunks, before: Parts::default(), calls: Vec::new(), usage: None, reached: false }
+        Self { answer, chunks, before: Parts::default(), calls: Vec::new(), usage: None, paid: false }
     }
 
     /// Another request begins, which stands in the conversation at this place.
@@ -54,7 +54,7 @@ impl Speech {
         self.before = self.answer.parts().clone();
         self.calls.clear();
         self.usage = None;
-        self.reached = true;
+        self.paid = true;
     }
 
     /// The model has said something since the request began.
@@ -67,13 +67,18 @@ impl Speech {
         self.answer.parts().after(&self.before)
     }
 
+    /// The text of the whole run.
+    pub(super) fn text(&self) -> &str {
+        &self.answer.parts().text
+    }
+
     pub(super) fn wants_tools(&self) -> bool {
         !self.calls.is_empty()
     }
 
-    /// The request has left: it may have cost something.
-    pub(super) fn reached(&self) -> bool {
-        self.reached
+    /// The server may have worked on it.
+    pub(super) fn paid(&self) -> bool {
+        self.paid
     }
 
     pub(super) fn usage(&self) -> Option<Usage> {
@@ -133,7 +138,7 @@ pub(super) async fn stream(
         let provider = question.model.provider().to_owned();
         metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => failure.class)
             .increment(1);
-        speech.reached = failure.reached;
+        speech.paid = failure.paid;
         Stopped::Failed(failure)
     })
 }

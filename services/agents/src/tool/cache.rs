@@ -1,6 +1,6 @@
 //! Results of reads that are still good, in memory and for one tenant each.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -16,8 +16,6 @@ const SIZE: u64 = 64 << 20;
 #[derive(Clone)]
 pub(super) struct Cache {
     results: sync::Cache<Key, Arc<Entry>>,
-    /// Counts how often something was forgotten: what was asked before must not be kept after.
-    forgotten: Arc<Mutex<u64>>,
 }
 
 /// What makes two calls the same.
@@ -54,18 +52,14 @@ impl Expiry<Key, Arc<Entry>> for Life {
     }
 }
 
-/// Taken before the question is asked, given back with the answer.
-pub(super) struct Ticket(u64);
-
 impl Cache {
     pub(super) fn new(size: Option<u64>) -> Self {
         let results = sync::Cache::builder()
             .max_capacity(size.unwrap_or(SIZE))
             .weigher(|_: &Key, entry: &Arc<Entry>| entry.size)
             .expire_after(Life)
-            .support_invalidation_closures()
             .build();
-        Self { results, forgotten: Arc::default() }
+        Self { results }
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<Outcome> {
@@ -74,32 +68,14 @@ impl Cache {
         Some(Outcome::Done { result, provenance, cached: true, artifact: None })
     }
 
-    pub(super) fn ticket(&self) -> Ticket {
-        Ticket(*self.forgotten.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Keeps a result that came without a file, unless something was forgotten since the ticket.
-    pub(super) fn keep(&self, ticket: &Ticket, key: Key, outcome: &Outcome, life: Duration) {
+    /// Keeps a result that came without a file.
+    pub(super) fn keep(&self, key: Key, outcome: &Outcome, life: Duration) {
         let Outcome::Done { result, provenance, artifact: None, .. } = outcome else { return };
         let (result, provenance) = (result.clone(), provenance.clone());
         let places: usize = provenance.iter().map(String::len).sum();
         let size = result.to_string().len() + places + key.arguments.len() + key.tenant.len() + key.tool.len();
         let entry = Entry { result, provenance, size: u32::try_from(size).unwrap_or(u32::MAX), life };
-        let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        if *forgotten == ticket.0 {
-            self.results.insert(key, Arc::new(entry));
-        }
-    }
-
-    /// Forgets the results of one tenant, or of all.
-    pub(super) fn forget(&self, tenant: Option<&str>) {
-        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        *forgotten += 1;
-        let Some(tenant) = tenant.map(str::to_owned) else { return self.results.invalidate_all() };
-        // Refused only by a cache that was built without closures.
-        if self.results.invalidate_entries_if(move |key, _| key.tenant == tenant).is_err() {
-            self.results.invalidate_all();
-        }
+        self.results.insert(key, Arc::new(entry));
     }
 }
 
@@ -117,7 +93,7 @@ mod tests {
 
     fn keep(cache: &Cache, tenant: &str, life: Duration) {
         let outcome = Outcome::done(json!("found"), vec!["https://host/".into()]);
-        cache.keep(&cache.ticket(), key(tenant), &outcome, life);
+        cache.keep(key(tenant), &outcome, life);
     }
 
     #[test]
@@ -141,32 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_forgotten_is_gone_at_once_and_others_stay() {
-        let cache = Cache::new(None);
-        keep(&cache, "a", HOUR);
-        keep(&cache, "b", HOUR);
-        cache.forget(Some("a"));
-        assert_eq!(cache.get(&key("a")), None);
-        assert!(cache.get(&key("b")).is_some());
-        keep(&cache, "a", HOUR);
-        assert!(cache.get(&key("a")).is_some(), "a new result is kept again");
-        cache.forget(None);
-        assert_eq!(cache.get(&key("b")), None);
-    }
-
-    #[test]
-    fn an_answer_that_was_on_its_way_while_others_were_forgotten_is_not_kept() {
-        let cache = Cache::new(None);
-        let ticket = cache.ticket();
-        cache.forget(Some("a"));
-        cache.keep(&ticket, key("a"), &Outcome::done(json!(1), Vec::new()), HOUR);
-        assert_eq!(cache.get(&key("a")), None);
-    }
-
-    #[test]
     fn only_results_are_kept() {
         let cache = Cache::new(None);
-        cache.keep(&cache.ticket(), key("a"), &Outcome::Failed("no".into()), HOUR);
+        cache.keep(key("a"), &Outcome::Failed("no".into()), HOUR);
         assert_eq!(cache.get(&key("a")), None);
     }
 
@@ -175,7 +128,7 @@ mod tests {
         let cache = Cache::new(Some(1000));
         for n in 0..100 {
             let outcome = Outcome::done(json!("x".repeat(100)), Vec::new());
-            cache.keep(&cache.ticket(), Key::new("a", "search", &json!(n)), &outcome, HOUR);
+            cache.keep(Key::new("a", "search", &json!(n)), &outcome, HOUR);
         }
         cache.results.run_pending_tasks();
         assert!(cache.results.weighted_size() <= 1000);

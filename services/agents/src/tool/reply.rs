@@ -23,7 +23,9 @@ pub(super) fn accepted(reply: Result<Reply, Trouble>, effect: Effect, secrets: &
     if !reply.status.is_success() {
         let said = secrets.quote(&reply.text().unwrap_or_default());
         let colon = if said.is_empty() { "" } else { ": " };
-        return Err(Outcome::Failed(format!("the server answered HTTP {}{colon}{said}", reply.status.as_u16())));
+        let why = format!("the server answered HTTP {}{colon}{said}", reply.status.as_u16());
+        // A go-between that gave up waiting does not know what the server behind it did.
+        return Err(if matches!(reply.status.as_u16(), 408 | 502 | 504) { lost(why) } else { Outcome::Failed(why) });
     }
     match reply.body.end {
         End::Broken => Err(lost("the server's answer broke off".into())),

@@ -103,7 +103,6 @@ impl Tools {
         if let Some(kept) = key.as_ref().and_then(|key| self.cache.get(key)) {
             return kept;
         }
-        let ticket = self.cache.ticket();
         let asked = Asked { egress: &self.egress, tool, call: call.id, arguments };
         let outcome = match &tool.kind {
             Kind::Agent => Outcome::Failed("an agent is asked by the run that calls it".into()),
@@ -114,19 +113,9 @@ impl Tools {
             Kind::Image(image) => image.run(asked).await,
         };
         if let Some(key) = key {
-            self.cache.keep(&ticket, key, &outcome, tool.cache);
+            self.cache.keep(key, &outcome, tool.cache);
         }
         outcome
-    }
-
-    /// Forgets the results that one tenant got, as an erasure demands.
-    pub(crate) fn forget_tenant(&self, tenant: &str) {
-        self.cache.forget(Some(tenant));
-    }
-
-    /// Forgets all results.
-    pub(crate) fn forget_all(&self) {
-        self.cache.forget(None);
     }
 }
 

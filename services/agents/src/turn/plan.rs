@@ -53,7 +53,7 @@ pub(super) async fn first(context: &Context, loaded: &Loaded, waiting: &Waiting)
 
 /// The plan that follows when an orchestrating agent has made one, or could not.
 pub(super) async fn next(context: &Context, loaded: &Loaded, turn: &Turn) -> Result<Plan> {
-    let Some((last, leader)) = turn.runs.last().and_then(|run| {
+    let Some((last, leader)) = turn.last_step().and_then(|run| {
         let leader = context.commands.catalog().agent(&run.agent)?;
         Some((run, leader))
     }) else {
@@ -68,7 +68,8 @@ pub(super) async fn next(context: &Context, loaded: &Loaded, turn: &Turn) -> Res
         Some(Err(wrong)) => wrong,
         None => "the orchestrating agent gave no plan".to_owned(),
     };
-    if turn.runs.len() < TRIES && last.stage == Stage::Completed {
+    let tries = turn.runs.iter().filter(|run| run.asked_by.is_none()).count();
+    if tries < TRIES && last.stage == Stage::Completed {
         let (kind, runs, more) = (PlanKind::Model, vec![planned(&last.agent)], true);
         return Ok(Plan { kind, runs, more, reason: format!("{} is asked once more: {wrong}", leader.name) });
     }

@@ -37,7 +37,8 @@ pub(super) fn next_steps(turn: &Turn, is_an_agent: &dyn Fn(&str) -> bool, at: Da
         return steps;
     }
     for run in turn.open_runs() {
-        if turn.stop.is_some() || may_ask(turn, run) {
+        // Of what a worker has in hand its row is there already; should that be lost, this is another one.
+        if turn.stop.is_some() || run.open_call.is_some() || may_ask(turn, run) {
             steps.now.push(Step::Run(run.run));
             continue;
         }
@@ -68,10 +69,11 @@ fn of_tool(
 ) -> Result<Option<Step>, DateTime<Utc>> {
     match tool.stage {
         ToolStage::Ready if is_an_agent(&tool.tool) => Ok(Some(Step::Ask(tool.call))),
-        ToolStage::Ready => Ok(Some(Step::Tool(tool.call))),
+        ToolStage::Started if is_an_agent(&tool.tool) => Ok(None),
+        ToolStage::Ready | ToolStage::Started => Ok(Some(Step::Tool(tool.call))),
         ToolStage::Waiting(Some(until)) if until <= at => Ok(Some(Step::Expire(tool.call))),
         ToolStage::Waiting(Some(until)) => Err(until),
-        ToolStage::Waiting(None) | ToolStage::Started | ToolStage::Ended => Ok(None),
+        ToolStage::Waiting(None) | ToolStage::Ended => Ok(None),
     }
 }
 

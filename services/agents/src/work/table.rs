@@ -156,7 +156,7 @@ impl WorkTable {
         Ok(kept)
     }
 
-    /// It is done. What was called for anew since it was taken is free to be taken again.
+    /// It is done. What was called for anew since it was taken is free to be taken again; what another worker has stays theirs.
     pub(crate) async fn finish(&self, work: &Work) -> Result<()> {
         let mut tx = self.database.begin().await?;
         self.settle(&mut tx, work).await?;
@@ -167,7 +167,8 @@ impl WorkTable {
         let delete = sql("delete from work where conversation in ").list([work.conversation.uuid()]);
         let delete = delete.push(" and kind in ").list([work.task.kind().name().to_owned()]);
         let delete = delete.push(" and subject in ").list([subject(work.key())]);
-        let done = tx.execute(delete.push(" and sequence <= ").list([work.sequence as i64])).await?;
+        let delete = delete.push(" and sequence <= ").list([work.sequence as i64]);
+        let done = tx.execute(delete.push(" and worker in ").list([self.worker.clone()])).await?;
         if done == 0 {
             tx.execute(self.give(work.key(), Duration::ZERO)).await?;
         }

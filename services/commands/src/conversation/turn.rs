@@ -100,6 +100,8 @@ pub struct OpenCall {
     pub attempt: u32,
     /// The model.
     pub model: String,
+    /// Bytes of its prompt.
+    pub prompt_bytes: u64,
     /// The most that it may cost.
     pub reserved: Option<Cost>,
 }
@@ -188,13 +190,17 @@ impl Turn {
 
     pub(super) fn call_started(&mut self, event: ModelCallStarted) {
         self.calls = self.calls.saturating_add(1);
-        self.steering.retain(|waiting| waiting.sequence > event.context.up_to);
+        // An agent that another one asked is shown the request alone.
+        if self.runs.iter().any(|run| run.run == event.run && run.asked_by.is_none()) {
+            self.steering.retain(|waiting| waiting.sequence > event.context.up_to);
+        }
         if let Some(run) = self.run_mut(event.run) {
             run.tools.clear();
             run.open_call = Some(OpenCall {
                 call: event.call,
                 attempt: event.attempt,
                 model: event.model,
+                prompt_bytes: event.prompt_bytes,
                 reserved: event.reserved,
             });
         }

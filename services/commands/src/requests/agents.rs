@@ -47,7 +47,10 @@ impl Commands {
             return Ok(first);
         }
         let turn = stamp::turn();
-        let allowed = |model: &String| self.catalog().allowed_models.iter().any(|allowed| allowed == model);
+        let state = self.load(id).await?;
+        let agent =
+            state.as_ref().and_then(|loaded| Some(loaded.state.answered.as_ref()?.agent.as_str())).unwrap_or_default();
+        let allowed = |model: &String| self.catalog().allows(agent, model);
         let command = rules::RegenerateMessage {
             by: caller.person,
             answer: input.message,

@@ -3,7 +3,7 @@
 use events::RunId;
 use events::event::ModelCallStarted;
 
-use super::{CallEnd, Decision, NewCall, only_running};
+use super::{CallEnd, Decision, NewCall, only_running, only_within};
 use crate::conversation::Conversation;
 use crate::error::Refusal;
 
@@ -32,26 +32,27 @@ impl BeginCall {
             return Err(Refusal::Stale);
         }
         only_running(turn)?;
-        let mut events = Vec::new();
-        events.extend(super::end_open_call(run, self.before.as_ref())?.map(Into::into));
-        events.push(self.call.started(run.run, self.epoch).into());
-        Ok(events)
+        let ended = super::end_open_call(run, self.before.as_ref())?;
+        only_within(turn, run, ended.as_ref(), &self.call)?;
+        let started = self.call.started(run.run, self.epoch);
+        Ok(ended.map(Into::into).into_iter().chain([started.into()]).collect())
     }
 }
 
 impl NewCall {
     pub(super) fn started(&self, run: RunId, epoch: u32) -> ModelCallStarted {
-        let Self { call, attempt, model, context, reserved } = self.clone();
-        ModelCallStarted { call, run, epoch, attempt, model, context, reserved }
+        let Self { call, attempt, model, context, prompt_bytes, reserved, limits: _ } = self.clone();
+        ModelCallStarted { call, run, epoch, attempt, model, context, prompt_bytes, reserved }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use events::ConversationEvent;
-    use events::event::{CallOutcome, ToolCallFailed};
+    use events::event::{CallOutcome, Cost, ToolCallFailed};
 
     use super::*;
+    use crate::rules::{Limits, code};
     use crate::tests::fixtures::{
         call, call_end, call_ended, call_started, claimed, facts, given, new_call, refusal, run, sealed, sent, started,
         tool, tools_requested, turn_of,
@@ -71,6 +72,24 @@ mod tests {
         let expected = [call_ended(1, call(1, 1), CallOutcome::Failed), call_started(1, 1, call(1, 9), 1)];
         given(running()).when(retry.into()).then_expect_events(facts(expected));
         assert_eq!(refusal(given(running()).when(again(0, None).into())), "STALE");
+    }
+
+    fn dear(amount: &str) -> Cost {
+        Cost { amount: amount.into(), currency: "EUR".into() }
+    }
+
+    #[test]
+    fn a_call_that_could_pass_the_turn_s_limits_is_not_made() {
+        let retry = |calls, cost: Option<&str>, most: Option<&str>| {
+            let mut command = again(0, Some(call_end(call(1, 1), CallOutcome::Failed)));
+            command.call.limits = Limits { calls, cost: cost.map(|cost| cost.parse().expect("a decimal")) };
+            command.call.reserved = most.map(dear);
+            given(running()).when(command.into())
+        };
+        assert!(retry(2, Some("1"), Some("1")).inspect_result().is_ok());
+        assert_eq!(refusal(retry(1, None, None)), code::BUDGET_EXCEEDED);
+        assert_eq!(refusal(retry(2, Some("0.99"), Some("1"))), code::BUDGET_EXCEEDED);
+        assert_eq!(refusal(retry(2, Some("1"), None)), code::BUDGET_EXCEEDED, "nobody knows what it costs");
     }
 
     #[test]

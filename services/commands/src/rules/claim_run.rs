@@ -3,7 +3,7 @@
 use events::RunId;
 use events::event::AgentStarted;
 
-use super::{CallEnd, Decision, NewCall, end_open_call, only_running};
+use super::{CallEnd, Decision, NewCall, end_open_call, only_running, only_within};
 use crate::conversation::Conversation;
 use crate::error::Refusal;
 
@@ -31,6 +31,7 @@ impl ClaimRun {
         }
         only_running(turn)?;
         let abandoned = end_open_call(run, self.abandoned.as_ref())?;
+        only_within(turn, run, abandoned.as_ref(), &self.call)?;
         let started = AgentStarted {
             run: run.run,
             turn: turn.turn,

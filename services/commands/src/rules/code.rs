@@ -28,6 +28,8 @@ pub const ALREADY_DECIDED: &str = "ALREADY_DECIDED";
 pub const NOT_AN_APPROVER: &str = "NOT_AN_APPROVER";
 /// The arguments are not those that the tool takes.
 pub const INVALID_ARGUMENTS: &str = "INVALID_ARGUMENTS";
+/// Internal: the turn may not take more.
+pub const BUDGET_EXCEEDED: &str = "BUDGET_EXCEEDED";
 /// Internal: this message's turn runs already.
 pub const TURN_ALREADY_STARTED: &str = "TURN_ALREADY_STARTED";
 /// Internal: the message waits for no turn: it had one, or needs none.

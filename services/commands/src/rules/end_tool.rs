@@ -39,7 +39,9 @@ pub enum ToolEnd {
 impl EndTool {
     pub(crate) fn decide(&self, state: &Conversation) -> Decision {
         let (_, _, tool) = state.tool(self.call).ok_or(Refusal::Stale)?;
-        if tool.stage != ToolStage::Started || tool.epoch != self.epoch {
+        // What cannot be has failed before it began.
+        let is_impossible = tool.stage == ToolStage::Ready && matches!(self.end, ToolEnd::Failed(_));
+        if (tool.stage != ToolStage::Started && !is_impossible) || tool.epoch != self.epoch {
             return Err(Refusal::Stale);
         }
         let call = self.call;

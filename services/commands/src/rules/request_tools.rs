@@ -1,7 +1,7 @@
 //! A model wants tools: its call ends, and what it wants stands as tool calls, some of them over at once.
 
 use chrono::{DateTime, Utc};
-use events::event::{RejectionCause, Said, ToolCallFailed, ToolCallRejected, ToolCallRequested};
+use events::event::{Approval, RejectionCause, Said, ToolCallFailed, ToolCallRejected, ToolCallRequested};
 use events::{CallId, ConversationEvent, RunId, Sealed};
 
 use super::{CallEnd, Decision, only_running};
@@ -36,21 +36,12 @@ pub struct NewToolCall {
     pub writes: bool,
     /// It may be repeated.
     pub idempotent: bool,
-    /// What becomes of it.
-    pub fate: Fate,
-}
-
-/// What becomes of a tool call that a model wants.
-#[derive(Clone, Debug)]
-pub enum Fate {
-    /// It runs.
-    Runs,
-    /// A person decides, until then.
-    Asks(DateTime<Utc>),
-    /// The tool is denied here.
-    Denied,
+    /// What settings and agent ask for; the conversation may ask for more.
+    pub approval: Approval,
+    /// Until when a person may decide.
+    pub expires_at: DateTime<Utc>,
     /// It cannot be: there is no such tool, or not with these arguments. Field `error` of the call says why.
-    Impossible(Sealed),
+    pub impossible: Option<Sealed>,
 }
 
 impl RequestTools {
@@ -63,13 +54,14 @@ impl RequestTools {
         let mut ended = super::end_open_call(run, Some(&self.call))?.ok_or(Refusal::Stale)?;
         ended.said = Some(self.said.clone());
         let mut events: Vec<ConversationEvent> = vec![ended.into()];
-        events.extend(self.tools.iter().map(|tool| self.requested(tool)));
-        events.extend(self.tools.iter().filter_map(NewToolCall::over_at_once));
+        events.extend(self.tools.iter().map(|tool| self.requested(tool, state.approval)));
+        events.extend(self.tools.iter().filter_map(|tool| tool.over_at_once(state.approval)));
         Ok(events)
     }
 
-    fn requested(&self, tool: &NewToolCall) -> ConversationEvent {
-        let expires_at = if let Fate::Asks(until) = tool.fate { Some(until) } else { None };
+    fn requested(&self, tool: &NewToolCall, least: Approval) -> ConversationEvent {
+        let asks = tool.impossible.is_none() && tool.approval.max(least) == Approval::Ask;
+        let expires_at = asks.then_some(tool.expires_at);
         ToolCallRequested {
             call: tool.call,
             run: self.run,
@@ -86,25 +78,25 @@ impl RequestTools {
 }
 
 impl NewToolCall {
-    fn over_at_once(&self) -> Option<ConversationEvent> {
-        match &self.fate {
-            Fate::Denied => {
-                let cause = RejectionCause::Denied;
-                Some(ToolCallRejected { call: self.call, cause, by: None, reason: None }.into())
-            }
-            Fate::Impossible(error) => Some(ToolCallFailed { call: self.call, error: error.clone() }.into()),
-            Fate::Runs | Fate::Asks(_) => None,
+    fn over_at_once(&self, least: Approval) -> Option<ConversationEvent> {
+        if let Some(error) = &self.impossible {
+            return Some(ToolCallFailed { call: self.call, error: error.clone() }.into());
         }
+        let is_denied = self.approval.max(least) == Approval::Deny;
+        let cause = RejectionCause::Denied;
+        is_denied.then(|| ToolCallRejected { call: self.call, cause, by: None, reason: None }.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use events::event::{AgentsConfigured, OverlapPolicy};
+
     use super::*;
     use crate::rules::code;
     use crate::tests::fixtures::{
-        call_abandoned, claimed, expiry, facts, given, refusal, request_tools, sealed, sent, started, stop_requested,
-        tool, tools_requested, turn_of,
+        call_abandoned, claimed, facts, given, refusal, request_tools, sealed, sent, started, stop_requested, tool,
+        tools_requested, turn_of,
     };
 
     fn running() -> Vec<ConversationEvent> {
@@ -114,29 +106,46 @@ mod tests {
     #[test]
     fn the_model_call_ends_and_the_tools_stand() {
         let expected = facts(tools_requested(1, 1, &[1, 2], false, false));
-        given(running()).when(request_tools(1, 1, &[1, 2], false, &Fate::Runs).into()).then_expect_events(expected);
+        given(running()).when(request_tools(1, 1, &[1, 2], false, Approval::Auto).into()).then_expect_events(expected);
         let expected = facts(tools_requested(1, 1, &[1], true, true));
-        let asks = request_tools(1, 1, &[1], true, &Fate::Asks(expiry()));
+        let asks = request_tools(1, 1, &[1], true, Approval::Ask);
         given(running()).when(asks.into()).then_expect_events(expected);
     }
 
     #[test]
     fn what_cannot_be_is_over_at_once() {
-        let denied = request_tools(1, 1, &[1], true, &Fate::Denied);
+        let denied = request_tools(1, 1, &[1], true, Approval::Deny);
         let events = given(running()).when(denied.into()).inspect_result().expect("accepted");
         let rejected = ToolCallRejected { call: tool(1), cause: RejectionCause::Denied, by: None, reason: None };
         assert_eq!(events.last().and_then(|fact| fact.0.clone()), Some(rejected.into()));
-        let wrong = request_tools(1, 1, &[1], true, &Fate::Impossible(sealed("no such tool")));
+        let mut wrong = request_tools(1, 1, &[1], true, Approval::Ask);
+        wrong.tools[0].impossible = Some(sealed("no such tool"));
         let events = given(running()).when(wrong.into()).inspect_result().expect("accepted");
         let failed = ToolCallFailed { call: tool(1), error: sealed("no such tool") };
         assert_eq!(events.last().and_then(|fact| fact.0.clone()), Some(failed.into()));
     }
 
     #[test]
+    fn the_conversation_may_ask_for_more_than_the_settings_until_the_last_moment() {
+        let strict = |approval| {
+            let agents = vec!["assistant".into()];
+            given(running()).and(facts([AgentsConfigured { agents, overlap: OverlapPolicy::Enqueue, approval }.into()]))
+        };
+        let asks = strict(Approval::Ask).when(request_tools(1, 1, &[1], true, Approval::Auto).into());
+        asks.then_expect_events(facts(tools_requested(1, 1, &[1], true, true)));
+        let denies = strict(Approval::Deny).when(request_tools(1, 1, &[1], true, Approval::Auto).into());
+        let rejected = denies.inspect_result().expect("accepted").pop().and_then(|fact| fact.0);
+        assert!(matches!(rejected, Some(ConversationEvent::ToolCallRejected(_))), "{rejected:?}");
+    }
+
+    #[test]
     fn a_worker_that_was_taken_for_dead_wants_nothing() {
         let taken_over = given(running()).and(facts([call_abandoned(1, 1)])).and(facts(claimed(1, 2)));
-        assert_eq!(refusal(taken_over.when(request_tools(1, 1, &[1], false, &Fate::Runs).into())), "STALE");
+        assert_eq!(refusal(taken_over.when(request_tools(1, 1, &[1], false, Approval::Auto).into())), "STALE");
         let stopping = given(running()).and(facts([stop_requested(1)]));
-        assert_eq!(refusal(stopping.when(request_tools(1, 1, &[1], false, &Fate::Runs).into())), code::TURN_STOPPING);
+        assert_eq!(
+            refusal(stopping.when(request_tools(1, 1, &[1], false, Approval::Auto).into())),
+            code::TURN_STOPPING
+        );
     }
 }

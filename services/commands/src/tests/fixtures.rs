@@ -2,7 +2,7 @@
 
 use cqrs_es::test::{AggregateResultValidator, AggregateTestExecutor, TestFramework};
 use events::event::{
-    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, ContextReference, ConversationArchived,
+    AgentCompleted, AgentFailed, AgentStarted, Approval, CallOutcome, ContextReference, ConversationArchived,
     ConversationStarted, MessageCompleted, MessageFailed, MessageSent, MessageStopped, ModelCallEnded,
     ModelCallStarted, ParticipantAdded, ParticipantRemoved, PlanKind, PlannedRun, Said, Spent, StopRequested,
     ToolCallRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped,
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::conversation::{Conversation, Fact};
 use crate::error::Refusal;
 use crate::rules::{
-    CallEnd, ClaimRun, EndRun, Fate, NewCall, NewToolCall, RequestTools, RunEnd, SendMessage, StartAgent,
+    CallEnd, ClaimRun, EndRun, Limits, NewCall, NewToolCall, RequestTools, RunEnd, SendMessage, StartAgent,
     StartConversation, StartTurn,
 };
 
@@ -145,14 +145,22 @@ pub(crate) fn claimed_in(in_turn: u128, number: u128, epoch: u32) -> [Conversati
 }
 pub(crate) fn call_started(number: u128, epoch: u32, call: CallId, attempt: u32) -> ConversationEvent {
     let (run, model, context) = (run(number), "offline".into(), context());
-    ModelCallStarted { call, run, epoch, attempt, model, context, reserved: None }.into()
+    ModelCallStarted { call, run, epoch, attempt, model, context, prompt_bytes: 7, reserved: None }.into()
 }
 pub(crate) fn context() -> ContextReference {
     let (conversation, profile, digest) = (conversation(), "p".into(), "d".into());
     ContextReference { conversation, up_to: 2, profile, renderer: 1, digest }
 }
 pub(crate) fn new_call(call: CallId) -> NewCall {
-    NewCall { call, attempt: 1, model: "offline".into(), context: context(), reserved: None }
+    NewCall {
+        call,
+        attempt: 1,
+        model: "offline".into(),
+        context: context(),
+        prompt_bytes: 7,
+        reserved: None,
+        limits: Limits { calls: u32::MAX, cost: None },
+    }
 }
 pub(crate) fn spent() -> Spent {
     let usage = Usage { input_tokens: 3, output_tokens: 2, ..Usage::default() };
@@ -340,14 +348,22 @@ fn end_run(number: u128, epoch: u32, outcome: CallOutcome) -> EndRun {
         turn_reason: sealed("cut off"),
     }
 }
-pub(crate) fn request_tools(number: u128, epoch: u32, tools: &[u128], writes: bool, fate: &Fate) -> RequestTools {
+pub(crate) fn request_tools(
+    number: u128,
+    epoch: u32,
+    tools: &[u128],
+    writes: bool,
+    approval: Approval,
+) -> RequestTools {
     let tools = tools.iter().map(|&number| NewToolCall {
         call: tool(number),
         tool: "lookup".into(),
         arguments: sealed("{}"),
         writes,
         idempotent: !writes,
-        fate: fate.clone(),
+        approval,
+        expires_at: expiry(),
+        impossible: None,
     });
     RequestTools {
         run: run(number),

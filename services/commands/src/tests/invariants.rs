@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use cqrs_es::Aggregate;
-use events::event::{CallOutcome, OverlapPolicy};
+use events::event::{Approval, CallOutcome, OverlapPolicy};
 use events::{CallId, ConversationEvent, MessageId, RunId, TurnId};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::fixtures::{
 use crate::conversation::{Conversation, Run, ToolStage};
 use crate::rules::{
     AddParticipant, Approvers, ArchiveConversation, BeginCall, ClaimRun, Command, DecideTool, EndRun, EndTool,
-    ExpireTool, Fate, RemoveParticipant, RenameConversation, RequestTools, SendMessage, StartTool, StopTurn, ToolEnd,
+    ExpireTool, RemoveParticipant, RenameConversation, RequestTools, SendMessage, StartTool, StopTurn, ToolEnd,
     Verdict, decide,
 };
 
@@ -70,8 +70,8 @@ impl Dice {
     }
 
     fn tools(&mut self, run: &Run, epoch: u32) -> Command {
-        let fate = [Fate::Runs, Fate::Asks(expiry()), Fate::Denied][self.below(3) as usize].clone();
-        let wanted = request_tools(run.run.uuid().as_u128(), epoch, &[1], self.below(2) == 0, &fate);
+        let approval = [Approval::Auto, Approval::Ask, Approval::Deny][self.below(3) as usize];
+        let wanted = request_tools(run.run.uuid().as_u128(), epoch, &[1], self.below(2) == 0, approval);
         let call = run.open_call.as_ref().map_or(call(0, 0), |open| open.call);
         let mut tools = wanted.tools;
         tools[0].call = self.id();

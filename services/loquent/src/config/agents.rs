@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::layers::Layers;
 use super::money::Approvals;
 use super::profiles::Profile;
-use super::{duration, known, money, profiles, tools};
+use super::{duration, money, profiles, tools};
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use providers::{Breaker, Provider};
@@ -122,19 +122,6 @@ pub(super) fn named<'t>(tables: &'t Table, section: &str) -> Outcome<Vec<(&'t st
         None => Err(Failure::usage(format!("{section}.{name} must be a table"))),
     };
     all.iter().map(entry).collect()
-}
-
-/// The texts of a table that has these keys and no others.
-fn texts<'t>(place: &str, table: &'t Table, keys: &[&'static str]) -> Outcome<BTreeMap<&'static str, &'t str>> {
-    let text = |(key, value): (&String, &'t Value)| {
-        let Some(known) = keys.iter().find(|known| *known == key) else {
-            let nearest = known::nearest(key, keys.iter().copied());
-            return Err(Failure::usage(format!("unknown key {place}.{key}; the nearest is {nearest}")));
-        };
-        let text = value.as_str().ok_or_else(|| Failure::usage(format!("{place}.{key} must be a text")))?;
-        Ok((*known, text))
-    };
-    table.iter().map(text).collect()
 }
 
 fn allowed_models(tables: &Table) -> Outcome<Option<Vec<String>>> {

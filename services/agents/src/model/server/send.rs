@@ -119,7 +119,7 @@ fn unreachable(error: &reqwest::Error) -> Failure {
     }
     if error.is_connect() {
         let failure = Failure::of(Blame::Server, "connect", "the model's server cannot be reached").again(None);
-        return Failure { reached: false, ..failure };
+        return Failure { reached: false, ..failure.unpaid() };
     }
     cut()
 }

@@ -159,11 +159,7 @@ async fn a_read_is_asked_once_as_long_as_its_result_is_good() {
     assert!(!ask("a", r#"{"x":1,"y":2}"#).await);
     assert!(ask("a", r#"{ "y": 2, "x": 1.0 }"#).await, "the same arguments in other words");
     assert!(!ask("b", r#"{"x":1,"y":2}"#).await, "another tenant");
-    tools.forget_tenant("a");
-    assert!(!ask("a", r#"{"x":1,"y":2}"#).await && ask("b", r#"{"x":1,"y":2}"#).await);
-    tools.forget_all();
-    assert!(!ask("b", r#"{"x":1,"y":2}"#).await);
-    assert_eq!(server.requests().len(), 4);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
