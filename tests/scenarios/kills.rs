@@ -13,7 +13,7 @@ use tests::sandbox::{Cluster, Form, Role, Sandbox};
 use tests::upstream::{Upstream, words};
 use tests::{PATIENCE, setting};
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = setting("TEST_SEED", rand::random::<u32>().into());
     println!("TEST_SEED={seed}");
     seed

@@ -17,6 +17,11 @@ const UPDATE: &str = "__typename conversationId cursor at \
     ... on TurnFailed { turnId reason } ... on AgentStarted { runId agent model epoch messageId } \
     ... on ChunkProduced { messageId runId epoch index kind delta } \
     ... on MessageCompleted { messageId text finishReason } ... on MessageFailed { messageId text reason } \
+    ... on MessageStopped { messageId text usage { inputTokens outputTokens } } ... on TurnStopped { turnId by } \
+    ... on TurnPlanned { turnId plan reason } ... on ToolCallRequested { toolCallId runId tool arguments needsApproval } \
+    ... on ToolCallApproved { toolCallId by editedArguments } ... on ToolCallRejected { toolCallId by why: reason } \
+    ... on ToolCallStarted { toolCallId epoch } ... on ToolCallCompleted { toolCallId result } \
+    ... on ToolCallFailed { toolCallId error } ... on ToolCallUncertain { toolCallId } \
     ... on ConversationRenamed { title } ... on ParticipantAdded { person by } ... on ParticipantRemoved { person by }";
 
 /// A person at one gateway.
@@ -83,6 +88,17 @@ impl Client {
         let answer = self.graphql(query, variables).await.expect("an answer");
         assert!(answer.get("errors").is_none(), "{answer}");
         answer["data"].clone()
+    }
+
+    /// One mutation with this input; its payload, also where a rule said no.
+    ///
+    /// # Panics
+    /// There is none.
+    pub async fn change(&self, mutation: &str, input_type: &str, fields: &str, input: Value) -> Value {
+        let query = format!(
+            "mutation($input: {input_type}!) {{ {mutation}(input: $input) {{ {fields} cursor errors {{ code }} }} }}"
+        );
+        self.ask(&query, json!({ "input": input })).await[mutation].take()
     }
 
     /// Starts a conversation with these agents; `None` lets the default one answer.
@@ -243,13 +259,13 @@ impl Updates {
 /// Whether it is the end of a message.
 #[must_use]
 pub fn is_end(update: &Value) -> bool {
-    matches!(update["__typename"].as_str(), Some("MessageCompleted" | "MessageFailed"))
+    matches!(update["__typename"].as_str(), Some("MessageCompleted" | "MessageFailed" | "MessageStopped"))
 }
 
 /// Whether it is the end of a turn: nothing more follows from the message that began it.
 #[must_use]
 pub fn is_turn_end(update: &Value) -> bool {
-    matches!(update["__typename"].as_str(), Some("TurnCompleted" | "TurnFailed"))
+    matches!(update["__typename"].as_str(), Some("TurnCompleted" | "TurnFailed" | "TurnStopped"))
 }
 
 /// A JSON string's text.

@@ -5,13 +5,17 @@
 //! * [`process`]: one running process: started, killed, stopped, continued
 //! * [`client`]: a person's typed client over GraphQL, server-sent events and WebSocket
 //! * [`upstream`]: a scripted model server
+//! * [`tool_server`]: a scripted server of tools
+//! * [`records`]: the events of a conversation, hidden ones included
 //! * [`history`]: what must hold of everything that a person has seen
 
 pub mod binary;
 pub mod client;
 pub mod history;
 pub mod process;
+pub mod records;
 pub mod sandbox;
+pub mod tool_server;
 pub mod upstream;
 
 use std::time::Duration;

@@ -63,8 +63,14 @@ pub fn services() -> Option<(String, String)> {
 pub enum Role {
     /// The doors.
     Gateway,
-    /// Turns and models.
+    /// Turns, models and tools.
     Agents,
+    /// Leads turns from step to step.
+    Turns,
+    /// Asks models.
+    Models,
+    /// Runs tools.
+    Tools,
     /// Read models.
     Projections,
     /// Store to log.
@@ -72,13 +78,16 @@ pub enum Role {
 }
 
 impl Role {
-    /// All of them.
+    /// Together they do everything.
     pub const ALL: [Self; 4] = [Self::Gateway, Self::Agents, Self::Projections, Self::Relay];
 
     fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Agents => "agents",
+            Self::Turns => "turns",
+            Self::Models => "models",
+            Self::Tools => "tools",
             Self::Projections => "projections",
             Self::Relay => "relay",
         }
@@ -141,6 +150,16 @@ impl Sandbox {
         self
     }
 
+    /// Writes the file of settings.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    #[must_use]
+    pub fn settings(self, toml: &str) -> Self {
+        std::fs::write(self.folder.path().join("loquent.toml"), toml).expect("a file written");
+        self
+    }
+
     /// Answers come from this OpenAI-compatible server.
     #[must_use]
     pub fn model(self, base_url: &str) -> Self {
@@ -193,20 +212,30 @@ impl Sandbox {
 
     /// One process on the embedded form; two of every role on the scaled one.
     pub async fn cluster(self) -> Cluster {
-        let mut processes = BTreeMap::new();
-        match self.form {
-            Form::Embedded => {
-                processes.insert((Role::Gateway, 0), self.start(&Role::ALL).await);
-            }
-            Form::Scaled => {
-                let places = Role::ALL.into_iter().flat_map(|role| [(role, 0), (role, 1)]);
-                let starting = places.map(async |place| (place, self.start(&[place.0]).await));
-                processes.extend(futures::future::join_all(starting).await);
-            }
+        let layout = Role::ALL.into_iter().flat_map(|role| [((role, 0), vec![role]), ((role, 1), vec![role])]);
+        self.processes(layout.collect()).await
+    }
+
+    /// One process on the embedded form; on the scaled one two gateways, two of each agents' role, and one for all the rest.
+    pub async fn split_cluster(self) -> Cluster {
+        let pairs = [Role::Gateway, Role::Turns, Role::Models, Role::Tools];
+        let layout = pairs.into_iter().flat_map(|role| [((role, 0), vec![role]), ((role, 1), vec![role])]);
+        let rest = ((Role::Projections, 0), vec![Role::Projections, Role::Relay]);
+        self.processes(layout.chain([rest]).collect()).await
+    }
+
+    async fn processes(self, mut layout: BTreeMap<Place, Vec<Role>>) -> Cluster {
+        if self.form == Form::Embedded {
+            layout = BTreeMap::from([((Role::Gateway, 0), Role::ALL.to_vec())]);
         }
-        Cluster { sandbox: self, processes }
+        let starting = layout.iter().map(async |(place, roles)| (*place, self.start(roles).await));
+        let processes = futures::future::join_all(starting).await.into_iter().collect();
+        Cluster { sandbox: self, layout, processes }
     }
 }
+
+/// A role, and which of its processes.
+type Place = (Role, usize);
 
 async fn fresh_database(server: &str, name: &str) -> String {
     let mut connection = PgConnection::connect(server).await.expect("TEST_DATABASE_URL");
@@ -219,12 +248,13 @@ async fn fresh_database(server: &str, name: &str) -> String {
 pub struct Cluster {
     /// The place they share.
     pub sandbox: Sandbox,
-    processes: BTreeMap<(Role, usize), Process>,
+    layout: BTreeMap<Place, Vec<Role>>,
+    processes: BTreeMap<Place, Process>,
 }
 
 impl Cluster {
     /// On the embedded form every role is the one process.
-    fn place(&self, role: Role, index: usize) -> (Role, usize) {
+    fn place(&self, role: Role, index: usize) -> Place {
         match self.sandbox.form {
             Form::Embedded => (Role::Gateway, 0),
             Form::Scaled => (role, index),
@@ -268,8 +298,7 @@ impl Cluster {
     /// Starts a process in the place of one that is gone.
     pub async fn start(&mut self, role: Role, index: usize) {
         let place = self.place(role, index);
-        let roles: &[Role] = if self.sandbox.form == Form::Embedded { &Role::ALL } else { &[role] };
-        let process = self.sandbox.start(roles).await;
+        let process = self.sandbox.start(&self.layout[&place]).await;
         self.processes.insert(place, process);
     }
 }

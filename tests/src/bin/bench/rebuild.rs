@@ -13,6 +13,8 @@ use crate::report::{Figure, Wanted};
 use crate::setup::Setup;
 
 const TURNS: usize = 10;
+/// Events of one of these turns, its question included.
+const EVENTS: usize = 9;
 
 /// Events a second of `loquent rebuild all` divided by rows a second of `copy`.
 pub(crate) async fn b4(setup: &Setup, rounds: usize, events: usize) -> anyhow::Result<Vec<Figure>> {
@@ -20,7 +22,7 @@ pub(crate) async fn b4(setup: &Setup, rounds: usize, events: usize) -> anyhow::R
     let store = setup.fresh_database("bench_b4").await?;
     let pool = PgPool::connect(&store).await?;
     let written = fill(&pool, events).await?;
-    println!("  B4: {written} events of {} conversations", written / (1 + 7 * TURNS));
+    println!("  B4: {written} events of {} conversations", written / (1 + EVENTS * TURNS));
     for round in 0..rounds {
         let begun = Instant::now();
         setup.run(&["rebuild", "all", "--store", &store]).await?;
@@ -123,29 +125,48 @@ fn turn(person: PersonId, events: &mut Vec<ConversationEvent>) {
     let (question, message, turn, run) =
         (MessageId::generate(), MessageId::generate(), TurnId::generate(), RunId::generate());
     let agent = "assistant".to_owned();
-    let planned = PlannedRun { run, message, agent: agent.clone(), model: None, instructions: None };
+    let planned = PlannedRun {
+        run,
+        message,
+        agent: agent.clone(),
+        model: None,
+        instructions: None,
+        after: Vec::new(),
+        asked_by: None,
+    };
     let started = events.len() as u64 + 4;
     let context = ContextReference {
         conversation: ConversationId::generate(),
         up_to: started - 1,
+        profile: "f".repeat(64),
         renderer: 1,
         digest: "d".repeat(64),
     };
-    let usage = Some(Usage { input_tokens: 100, output_tokens: 200, ..Usage::default() });
     events.extend([
-        MessageSent {
-            message: question,
-            author: person,
-            text: sealed(),
-            text_bytes: 120,
-            awaits_turn: true,
-            message_type: None,
-            metadata: None,
-        }
-        .into(),
-        TurnStarted { turn, message: Some(question), person }.into(),
-        TurnPlanned { turn, runs: vec![planned], reason: sealed() }.into(),
-        AgentStarted { run, turn, message, agent, model: "offline".into(), epoch: 1, context }.into(),
+        asked(question, turn, person),
+        TurnStarted { turn, message: Some(question), person, regenerates: None }.into(),
+        TurnPlanned { turn, kind: PlanKind::Fixed, runs: vec![planned], more: false, reason: sealed() }.into(),
+        AgentStarted { run, turn, message, agent, model: "offline".into(), epoch: 1, context: context.clone() }.into(),
+    ]);
+    events.extend(answered(run, message, started, context));
+    events.push(TurnCompleted { turn }.into());
+}
+
+fn asked(message: MessageId, turn: TurnId, author: PersonId) -> ConversationEvent {
+    let (text, text_bytes) = (sealed(), 120);
+    let (steers, message_type, metadata, response_schema) = (None, None, None, None);
+    MessageSent { message, author, text, text_bytes, turn: Some(turn), steers, message_type, metadata, response_schema }
+        .into()
+}
+
+fn answered(run: RunId, message: MessageId, started: Sequence, context: ContextReference) -> [ConversationEvent; 4] {
+    let (call, model) = (CallId::generate(), "offline".to_owned());
+    let usage = Some(Usage { input_tokens: 100, output_tokens: 200, ..Usage::default() });
+    let spent = Spent { usage, ..Spent::default() };
+    [
+        ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, reserved: None }.into(),
+        ModelCallEnded { call, run, outcome: CallOutcome::Completed, spent: spent.clone(), cached: false, said: None }
+            .into(),
         MessageCompleted {
             message,
             run,
@@ -153,12 +174,12 @@ fn turn(person: PersonId, events: &mut Vec<ConversationEvent>) {
             started,
             text: sealed(),
             reasoning: None,
+            calls: None,
             chunks: sealed(),
             finish_reason: FinishReason::Stop,
-            usage,
+            spent: spent.clone(),
         }
         .into(),
-        AgentCompleted { run, usage }.into(),
-        TurnCompleted { turn }.into(),
-    ]);
+        AgentCompleted { run, spent }.into(),
+    ]
 }
