@@ -9,6 +9,7 @@ use database::Database;
 use event_log::{Batch, DeadLetter, EventLog, Received};
 use event_store::{Checkpoints, EventStore};
 use events::{ConversationId, Sequence};
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -29,15 +30,22 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5
 ///
 /// # Errors
 /// None today; a failure that trying again cannot heal would be one.
-pub async fn run(database: Database, store: EventStore, log: EventLog, shutdown: CancellationToken) -> Result<()> {
-    let checkpoints = Checkpoints::new(database.clone(), CONSUMER);
-    let projector = Projector { database, store, log, checkpoints };
-    let lag = lag::measure(&projector.database, &projector.store, CONSUMER);
-    tokio::select! {
-        () = projector.project(&shutdown) => {}
-        () = lag => {}
-    }
-    Ok(())
+pub fn run(
+    database: Database,
+    store: EventStore,
+    log: EventLog,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        let checkpoints = Checkpoints::new(database.clone(), CONSUMER);
+        let projector = Projector { database, store, log, checkpoints };
+        let lag = lag::measure(&projector.database, &projector.store, CONSUMER);
+        tokio::select! {
+            () = projector.project(&shutdown) => {}
+            () = lag => {}
+        }
+        Ok(())
+    })
 }
 
 struct Projector {
