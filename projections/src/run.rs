@@ -86,7 +86,7 @@ impl Projector {
             match self.insist(&batch, patience, shutdown).await {
                 Some(Outcome::Applied) => consumer.commit(&batch),
                 Some(Outcome::Moved) => {
-                    info!(partition = batch.partition, "another projector has moved the checkpoint; beginning there");
+                    info!("another projector has moved a checkpoint; beginning there");
                     return Ok(());
                 }
                 None => return Ok(()),
@@ -155,8 +155,8 @@ impl Projector {
 /// One transaction: whoever moves the checkpoint writes the rows.
 async fn write(database: &Database, checkpoints: &Checkpoints, batch: &Batch, entries: &[Entry]) -> Result<Outcome> {
     let mut tx = database.begin().await?;
-    // First: it makes every other projector of this partition wait here, and then give up.
-    if !checkpoints.advance(&mut tx, batch.partition, batch.previous.as_deref(), &batch.next).await? {
+    // First: it makes every other projector of these partitions wait here, and then give up.
+    if !checkpoints.advance_all(&mut tx, &batch.steps).await? {
         return Ok(Outcome::Moved);
     }
     let applied = apply(&mut tx, entries).await?;
