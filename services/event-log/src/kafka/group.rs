@@ -47,7 +47,7 @@ impl Consumer {
         let session = session.to_string();
         let config = clients.consumer(
             &name,
-            &[("fetch.wait.max.ms", "20"), ("topic.metadata.refresh.interval.ms", "10000")],
+            &[("fetch.wait.max.ms", "50"), ("topic.metadata.refresh.interval.ms", "10000")],
             &[
                 ("partition.assignment.strategy", "cooperative-sticky"),
                 ("session.timeout.ms", &session),
