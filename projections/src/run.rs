@@ -9,6 +9,7 @@ use database::Database;
 use event_log::{Batch, DeadLetter, EventLog, Received};
 use event_store::{Checkpoints, EventStore};
 use events::{ConversationId, Sequence};
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -29,15 +30,22 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5
 ///
 /// # Errors
 /// None today; a failure that trying again cannot heal would be one.
-pub async fn run(database: Database, store: EventStore, log: EventLog, shutdown: CancellationToken) -> Result<()> {
-    let checkpoints = Checkpoints::new(database.clone(), CONSUMER);
-    let projector = Projector { database, store, log, checkpoints };
-    let lag = lag::measure(&projector.database, &projector.store, CONSUMER);
-    tokio::select! {
-        () = projector.project(&shutdown) => {}
-        () = lag => {}
-    }
-    Ok(())
+pub fn run(
+    database: Database,
+    store: EventStore,
+    log: EventLog,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        let checkpoints = Checkpoints::new(database.clone(), CONSUMER);
+        let projector = Projector { database, store, log, checkpoints };
+        let lag = lag::measure(&projector.database, &projector.store, CONSUMER);
+        tokio::select! {
+            () = projector.project(&shutdown) => {}
+            () = lag => {}
+        }
+        Ok(())
+    })
 }
 
 struct Projector {
@@ -78,7 +86,7 @@ impl Projector {
             match self.insist(&batch, patience, shutdown).await {
                 Some(Outcome::Applied) => consumer.commit(&batch),
                 Some(Outcome::Moved) => {
-                    info!(partition = batch.partition, "another projector has moved the checkpoint; beginning there");
+                    info!("another projector has moved a checkpoint; beginning there");
                     return Ok(());
                 }
                 None => return Ok(()),
@@ -147,8 +155,8 @@ impl Projector {
 /// One transaction: whoever moves the checkpoint writes the rows.
 async fn write(database: &Database, checkpoints: &Checkpoints, batch: &Batch, entries: &[Entry]) -> Result<Outcome> {
     let mut tx = database.begin().await?;
-    // First: it makes every other projector of this partition wait here, and then give up.
-    if !checkpoints.advance(&mut tx, batch.partition, batch.previous.as_deref(), &batch.next).await? {
+    // First: it makes every other projector of these partitions wait here, and then give up.
+    if !checkpoints.advance_all(&mut tx, &batch.steps).await? {
         return Ok(Outcome::Moved);
     }
     let applied = apply(&mut tx, entries).await?;

@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use database::testing::{TestDatabase, databases};
 use event_log::Settings;
+use event_store::Step;
 use events::Record;
 use events::event::ConversationArchived;
 
@@ -12,7 +13,7 @@ use crate::testing::{Story, dump};
 fn batch(records: &[Record], previous: Option<&str>, next: &str) -> Batch {
     let received = |record: &Record| Received::Record { record: Arc::new(record.clone()), traceparent: None };
     let records = records.iter().map(received).collect();
-    Batch { partition: 3, previous: previous.map(str::to_owned), next: next.into(), records }
+    Batch { steps: vec![Step { partition: 3, previous: previous.map(str::to_owned), next: next.into() }], records }
 }
 
 async fn attempt(test: &TestDatabase, batch: &Batch) -> Result<Outcome> {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +49,11 @@ impl Agents {
     ///
     /// # Errors
     /// None at present: a store or a log that does not answer is waited for.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
+    pub fn run(self, shutdown: CancellationToken) -> BoxFuture<'static, Result<()>> {
+        Box::pin(self.work(shutdown))
+    }
+
+    async fn work(self, shutdown: CancellationToken) -> Result<()> {
         let context = self.context;
         if context.settings.exclusive {
             free_all(&context.table, &shutdown).await;

@@ -35,7 +35,7 @@ async fn read(log: &EventLog, table: &WorkTable, checkpoints: &Checkpoints, wake
     loop {
         let batch = consumer.next().await?;
         if !patiently_apply(table, checkpoints, &batch).await? {
-            tracing::info!(partition = batch.partition, "another consumer has moved the checkpoint");
+            tracing::info!("another consumer has moved a checkpoint");
             return Ok(());
         }
         consumer.commit(&batch);
@@ -61,7 +61,7 @@ async fn apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &Batch) -> R
     let work: Vec<Work> = calls(&batch.records).into_values().collect();
     let mut tx = table.database().begin().await?;
     table.add(&mut tx, &work).await?;
-    if !checkpoints.advance(&mut tx, batch.partition, batch.previous.as_deref(), &batch.next).await? {
+    if !checkpoints.advance_all(&mut tx, &batch.steps).await? {
         return Ok(false);
     }
     tx.commit().await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use event_store::{EventStore, Idempotency};
 use events::{ConversationId, EventId, PersonId, Record, Sequence};
+use futures::future::BoxFuture;
 use keyring::Keyring;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -89,8 +90,8 @@ impl Commands {
     ///
     /// # Errors
     /// The store does not answer, or holds no sound stream.
-    pub async fn load(&self, id: ConversationId) -> Result<Option<Arc<Loaded>>> {
-        self.loader.fresh(id).await
+    pub fn load(&self, id: ConversationId) -> BoxFuture<'_, Result<Option<Arc<Loaded>>>> {
+        Box::pin(self.loader.fresh(id))
     }
 
     /// A conversation as it stood just after one of its events; `None`: it has no such event.
@@ -119,7 +120,11 @@ impl Commands {
     }
 
     /// Carries a command out and counts it.
-    pub(crate) async fn carry_out(&self, order: Order) -> Result<Outcome> {
+    pub(crate) fn carry_out(&self, order: Order) -> BoxFuture<'_, Result<Outcome>> {
+        Box::pin(self.carry_out_counted(order))
+    }
+
+    async fn carry_out_counted(&self, order: Order) -> Result<Outcome> {
         let name = order.command.name();
         let begun = Instant::now();
         let result = self.decide_and_append(&order).await;

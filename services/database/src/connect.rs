@@ -4,10 +4,12 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Executor};
 
+use crate::rows::Rows;
 use crate::{Error, Result, Row, Sql, Transaction};
 
 /// Connections that a process keeps to PostgreSQL at most.
@@ -48,7 +50,11 @@ impl Database {
     ///
     /// # Errors
     /// The address is of neither form, or the database does not answer.
-    pub async fn connect(url: &str) -> Result<Self> {
+    pub fn connect(url: &str) -> BoxFuture<'_, Result<Self>> {
+        Box::pin(Self::open(url))
+    }
+
+    async fn open(url: &str) -> Result<Self> {
         if let Some(path) = url.strip_prefix("sqlite://") {
             return Self::open_sqlite(Path::new(path)).await;
         }
@@ -129,16 +135,18 @@ impl Database {
     ///
     /// # Errors
     /// No connection within 5 s.
-    pub async fn begin(&self) -> Result<Transaction> {
-        Ok(match self {
-            Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-            // In a task of its own: sqlx leaves the connection inside the transaction when this future is dropped in mid-way,
-            // and there is no other connection that writes. A task goes on, and what it began is rolled back.
-            Self::Sqlite { writer, .. } => {
-                let writer = writer.clone();
-                let begun = tokio::spawn(async move { writer.begin_with("begin immediate").await });
-                Transaction::Sqlite(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
-            }
+    pub fn begin(&self) -> BoxFuture<'_, Result<Transaction>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+                // In a task of its own: sqlx leaves the connection inside the transaction when this future is dropped in mid-way,
+                // and there is no other connection that writes. A task goes on, and what it began is rolled back.
+                Self::Sqlite { writer, .. } => {
+                    let writer = writer.clone();
+                    let begun = tokio::spawn(async move { writer.begin_with("begin immediate").await });
+                    Transaction::Sqlite(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
+                }
+            })
         })
     }
 
@@ -146,12 +154,14 @@ impl Database {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn execute(&self, sql: Sql) -> Result<u64> {
-        Ok(match self {
-            Self::Postgres(pool) => sqlx::query_with(&sql.text, sql.postgres?).execute(pool).await?.rows_affected(),
-            Self::Sqlite { writer, .. } => {
-                sqlx::query_with(&sql.text, sql.sqlite?).execute(writer).await?.rows_affected()
-            }
+    pub fn execute(&self, sql: Sql) -> BoxFuture<'_, Result<u64>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => sqlx::query_with(&sql.text, sql.postgres?).execute(pool).await?.rows_affected(),
+                Self::Sqlite { writer, .. } => {
+                    sqlx::query_with(&sql.text, sql.sqlite?).execute(writer).await?.rows_affected()
+                }
+            })
         })
     }
 
@@ -160,10 +170,7 @@ impl Database {
     /// # Errors
     /// What the database says.
     pub async fn fetch_all<R: Row>(&self, sql: Sql) -> Result<Vec<R>> {
-        Ok(match self {
-            Self::Postgres(pool) => sqlx::query_as_with(&sql.text, sql.postgres?).fetch_all(pool).await?,
-            Self::Sqlite { readers, .. } => sqlx::query_as_with(&sql.text, sql.sqlite?).fetch_all(readers).await?,
-        })
+        self.rows(sql).await?.read()
     }
 
     /// Reads the first row, if there is one.
@@ -171,20 +178,47 @@ impl Database {
     /// # Errors
     /// What the database says.
     pub async fn fetch_optional<R: Row>(&self, sql: Sql) -> Result<Option<R>> {
-        Ok(match self {
-            Self::Postgres(pool) => sqlx::query_as_with(&sql.text, sql.postgres?).fetch_optional(pool).await?,
-            Self::Sqlite { readers, .. } => sqlx::query_as_with(&sql.text, sql.sqlite?).fetch_optional(readers).await?,
+        Ok(self.first_row(sql).await?.read()?.pop())
+    }
+
+    fn rows(&self, sql: Sql) -> BoxFuture<'_, Result<Rows>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => {
+                    Rows::Postgres(sqlx::query_with(&sql.text, sql.postgres?).fetch_all(pool).await?)
+                }
+                Self::Sqlite { readers, .. } => {
+                    Rows::Sqlite(sqlx::query_with(&sql.text, sql.sqlite?).fetch_all(readers).await?)
+                }
+            })
+        })
+    }
+
+    fn first_row(&self, sql: Sql) -> BoxFuture<'_, Result<Rows>> {
+        Box::pin(async move {
+            Ok(match self {
+                Self::Postgres(pool) => {
+                    let row = sqlx::query_with(&sql.text, sql.postgres?).fetch_optional(pool).await?;
+                    Rows::Postgres(Vec::from_iter(row))
+                }
+                Self::Sqlite { readers, .. } => {
+                    let row = sqlx::query_with(&sql.text, sql.sqlite?).fetch_optional(readers).await?;
+                    Rows::Sqlite(Vec::from_iter(row))
+                }
+            })
         })
     }
 
     /// Closes all connections; SQLite's write-ahead log is folded into its file.
-    pub async fn close(&self) {
-        match self {
-            Self::Postgres(pool) => pool.close().await,
-            Self::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
+    pub fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            match self {
+                Self::Postgres(pool) => pool.close().await,
+                Self::Sqlite { writer, readers } => {
+                    readers.close().await;
+                    writer.close().await;
+                }
             }
-        }
+        })
     }
 }

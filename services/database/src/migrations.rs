@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures::future::BoxFuture;
 use sqlx::migrate::{Migrate, Migrator};
 
 use crate::{Database, Result};
@@ -14,25 +15,29 @@ impl Database {
     ///
     /// # Errors
     /// A migration fails, or the database was migrated by a newer build.
-    pub async fn migrate(&self) -> Result<()> {
-        match self {
-            Self::Postgres(pool) => POSTGRES.run(pool).await?,
-            Self::Sqlite { writer, .. } => SQLITE.run(writer).await?,
-        }
-        Ok(())
+    pub fn migrate(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match self {
+                Self::Postgres(pool) => POSTGRES.run(pool).await?,
+                Self::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            }
+            Ok(())
+        })
     }
 
     /// Names of the migrations that are missing, oldest first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>> {
-        let (migrator, applied) = match self {
-            Self::Postgres(pool) => (&POSTGRES, applied(&mut *pool.acquire().await?).await?),
-            Self::Sqlite { writer, .. } => (&SQLITE, applied(&mut *writer.acquire().await?).await?),
-        };
-        let missing = migrator.iter().filter(|migration| !applied.contains(&migration.version));
-        Ok(missing.map(|migration| format!("{:04} {}", migration.version, migration.description)).collect())
+    pub fn pending_migrations(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(async move {
+            let (migrator, applied) = match self {
+                Self::Postgres(pool) => (&POSTGRES, applied(&mut *pool.acquire().await?).await?),
+                Self::Sqlite { writer, .. } => (&SQLITE, applied(&mut *writer.acquire().await?).await?),
+            };
+            let missing = migrator.iter().filter(|migration| !applied.contains(&migration.version));
+            Ok(missing.map(|migration| format!("{:04} {}", migration.version, migration.description)).collect())
+        })
     }
 }
 

@@ -14,9 +14,9 @@ const CLOSEST: Duration = Duration::from_millis(2);
 
 /// A tail that grows fast is looked at up to this many times less often: each look costs the same, however much it brings, and so
 /// does each request to a broker.
-const RAREST: u32 = 4;
+const RAREST: u32 = 8;
 
-/// Rows that are worth a look.
+/// Rows that are worth a look: after one that brought so many the next comes later, after one that brought hardly any sooner.
 const WORTH: usize = 4;
 
 /// A place in the store's tail, and the patience to wait for what comes behind it.
@@ -29,7 +29,7 @@ pub(crate) struct Follow {
     due: Instant,
     pause: Duration,
     longest: Duration,
-    /// How many times longer than the shortest the pauses are while there is much.
+    /// How many times longer the pauses are while there is much.
     rare: u32,
 }
 
@@ -51,11 +51,15 @@ impl Follow {
         self.appended.mark_unchanged();
         let rows = self.store.tail(self.after, limit).await?;
         self.looked = Instant::now();
-        self.rare = u32::try_from(rows.len() / WORTH).unwrap_or(RAREST).clamp(1, RAREST);
+        self.rare = match rows.len() {
+            ..=1 => (self.rare / 2).max(1),
+            WORTH.. => (self.rare * 2).min(RAREST),
+            _ => self.rare,
+        };
         match rows.last() {
             Some(last) => {
                 self.after = position(last);
-                self.pause = SHORTEST * self.rare;
+                self.pause = SHORTEST.max(CLOSEST * self.rare);
             }
             None => self.pause = self.longest.min(self.pause * 3 / 2),
         }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use event_store::Undecodable;
+use event_store::{Step, Undecodable};
 use events::{Actor, ChunkProduced, ConversationId, EventId, Record};
 
 /// A chunk on its way to the log.
@@ -45,16 +45,12 @@ pub enum Item {
     Chunk(Arc<Chunk>),
 }
 
-/// Records of one partition, in order, at most 500.
+/// What there is to read, of one partition or of several: at most 500 records.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The partition; 0 on the embedded log.
-    pub partition: i32,
-    /// The checkpoint that must still stand in the database; `None`: there was none.
-    pub previous: Option<String>,
-    /// The checkpoint to put in its place, in the transaction that holds what the records led to.
-    pub next: String,
-    /// The records.
+    /// How the checkpoints move, all in the transaction that holds what the records led to; 0 is the embedded log's one partition.
+    pub steps: Vec<Step>,
+    /// The records, those of each partition in order.
     pub records: Vec<Received>,
 }
 

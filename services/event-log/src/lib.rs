@@ -18,6 +18,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use event_store::{Checkpoints, EventStore};
 use events::{ConversationId, MessageId, Sequence};
+use futures::future::BoxFuture;
 
 pub use embedded::Embedded;
 pub use error::{Error, Result};
@@ -40,11 +41,13 @@ impl EventLog {
     ///
     /// # Errors
     /// The address or one of the extra settings is not understood, or the store does not answer.
-    pub async fn connect(settings: Settings, store: EventStore) -> Result<Self> {
-        match settings.brokers()? {
-            None => Ok(Self::Embedded(Embedded::start(store).await?)),
-            Some(brokers) => Ok(Self::Kafka(Kafka::connect(settings, &brokers).await?)),
-        }
+    pub fn connect(settings: Settings, store: EventStore) -> BoxFuture<'static, Result<Self>> {
+        Box::pin(async move {
+            match settings.brokers()? {
+                None => Ok(Self::Embedded(Embedded::start(store).await?)),
+                Some(brokers) => Ok(Self::Kafka(Kafka::connect(settings, &brokers).await?)),
+            }
+        })
     }
 
     /// Creates the topics that are missing and leaves the others as they are.
@@ -128,16 +131,18 @@ impl EventLog {
     ///
     /// # Errors
     /// The broker does not answer within 5 s.
-    pub async fn chunks_of(
+    pub fn chunks_of(
         &self,
         conversation: ConversationId,
         message: MessageId,
         since: DateTime<Utc>,
-    ) -> Result<Vec<Arc<Chunk>>> {
-        match self {
-            Self::Embedded(log) => Ok(log.chunks_of(conversation, message)),
-            Self::Kafka(log) => log.chunks_of(conversation, message, since).await,
-        }
+    ) -> BoxFuture<'_, Result<Vec<Arc<Chunk>>>> {
+        Box::pin(async move {
+            match self {
+                Self::Embedded(log) => Ok(log.chunks_of(conversation, message)),
+                Self::Kafka(log) => log.chunks_of(conversation, message, since).await,
+            }
+        })
     }
 
     /// Puts a record that could not be read aside, and waits until that is durable. The embedded log has no place for it and

@@ -27,7 +27,7 @@ impl Tail {
 
 /// A member of a group that shares the conversations' partitions. Dropping it leaves the group.
 ///
-/// Truth is the checkpoint in the database: whoever finds another than [`Batch::previous`] there drops the consumer and makes a
+/// Truth is the checkpoint in the database: whoever finds another there than a batch's step begins at drops the consumer and makes a
 /// new one, which begins at the checkpoint.
 pub struct Consumer(pub(crate) ConsumerOf);
 
@@ -37,7 +37,7 @@ pub(crate) enum ConsumerOf {
 }
 
 impl Consumer {
-    /// The next records of one partition, at least one. Cancel-safe. The call says that the batch before is dealt with.
+    /// The next records, at least one. Cancel-safe. The call says that the batch before is dealt with.
     ///
     /// # Errors
     /// The checkpoints cannot be read, or the client has failed for good: drop the consumer and make a new one, after a while.

@@ -6,6 +6,7 @@ mod window;
 use std::time::Duration;
 
 use event_store::{EventStore, Lease};
+use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -21,7 +22,16 @@ const STANDBY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// None that waiting could heal: those are tried again.
-pub async fn run(store: EventStore, log: EventLog, holder: String, shutdown: CancellationToken) -> Result<()> {
+pub fn run(
+    store: EventStore,
+    log: EventLog,
+    holder: String,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(relay(store, log, holder, shutdown))
+}
+
+async fn relay(store: EventStore, log: EventLog, holder: String, shutdown: CancellationToken) -> Result<()> {
     let EventLog::Kafka(log) = log else {
         shutdown.cancelled().await;
         return Ok(());

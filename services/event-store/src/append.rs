@@ -1,14 +1,16 @@
+mod group;
+mod repository;
+
 use std::time::Instant;
 
-use cqrs_es::event_sink::EventSink;
-use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
-use cqrs_es::{Aggregate, DomainEvent};
-use database::Database;
+use cqrs_es::Aggregate;
+use cqrs_es::persist::SerializedEvent;
 use events::Record;
-use postgres_es::PostgresEventRepository;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlite_es::SqliteEventRepository;
+
+pub(crate) use group::Appender;
+pub(crate) use repository::Stream;
 
 use crate::{Error, EventStore, Result};
 
@@ -35,7 +37,8 @@ pub struct Idempotency {
 impl EventStore {
     /// Appends all or nothing; when it answers, the events survive a power loss.
     ///
-    /// They must be of one stream with contiguous sequences. The transaction holds nothing but their inserts.
+    /// They must be of one stream with contiguous sequences. The transaction holds nothing but inserts of events: theirs, and
+    /// those of others that were appended at the same time. Given up by its caller, an append may still take place.
     ///
     /// # Errors
     /// [`Error::Conflict`] when a sequence or the idempotency key is taken. After any other error of the database it is unknown
@@ -50,7 +53,7 @@ impl EventStore {
         let begun = Instant::now();
         let count = events.len() as u64;
         let rows: Vec<_> = events.into_iter().map(row).collect();
-        let outcome = self.appender.persist(&rows).await;
+        let outcome = self.appender.append(rows).await;
         if matches!(outcome, Err(Error::Conflict)) {
             metrics::counter!("loquent_append_conflicts_total").increment(1);
         }
@@ -91,61 +94,5 @@ fn row(event: NewEvent) -> SerializedEvent {
         event_version: version.into(),
         payload: record.data,
         metadata,
-    }
-}
-
-/// The library's repository for the engine at hand; its readers are not used, they know no pages.
-pub(crate) enum Appender {
-    Postgres(PostgresEventRepository),
-    Sqlite(SqliteEventRepository),
-}
-
-impl Appender {
-    pub(crate) fn new(database: &Database) -> Self {
-        match database {
-            Database::Postgres(pool) => Self::Postgres(PostgresEventRepository::new(pool.clone())),
-            Database::Sqlite { writer, .. } => Self::Sqlite(SqliteEventRepository::new(writer.clone())),
-        }
-    }
-
-    /// Never with the library's own snapshot: with a stale counter it would commit the events and still answer "conflict".
-    async fn persist(&self, rows: &[SerializedEvent]) -> Result<()> {
-        match self {
-            Self::Postgres(repository) => repository.persist::<Stream>(rows, None).await?,
-            Self::Sqlite(repository) => repository.persist::<Stream>(rows, None).await?,
-        }
-        Ok(())
-    }
-}
-
-/// Tells the repositories the type of all streams; what happens in them is not this crate's to know.
-#[derive(Default, Serialize, Deserialize)]
-pub(crate) struct Stream;
-
-/// No value: the repositories only carry serialized events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Opaque {}
-
-impl DomainEvent for Opaque {
-    fn event_type(&self) -> String {
-        match *self {}
-    }
-    fn event_version(&self) -> String {
-        match *self {}
-    }
-}
-
-impl Aggregate for Stream {
-    const TYPE: &'static str = "conversation";
-    type Command = Opaque;
-    type Event = Opaque;
-    type Error = std::convert::Infallible;
-    type Services = ();
-
-    async fn handle(&mut self, command: Opaque, (): &(), _: &EventSink<Self>) -> std::result::Result<(), Self::Error> {
-        match command {}
-    }
-    fn apply(&mut self, event: Opaque) {
-        match event {}
     }
 }

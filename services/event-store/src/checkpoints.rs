@@ -11,6 +11,17 @@ pub struct Checkpoints {
     consumer: String,
 }
 
+/// A move of the checkpoint of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The partition.
+    pub partition: i32,
+    /// What must still stand there; `None`: the consumer has not begun.
+    pub previous: Option<String>,
+    /// What stands there from now on.
+    pub next: String,
+}
+
 impl Checkpoints {
     /// Those of the consumer with this name.
     #[must_use]
@@ -66,6 +77,30 @@ impl Checkpoints {
             Some(previous) => query.bind(previous.to_owned()),
         };
         Ok(tx.execute(query).await? == 1)
+    }
+
+    /// As [`advance`](Self::advance), of several partitions, each once: all of them moved, or false.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn advance_all(&self, tx: &mut Transaction, steps: &[Step]) -> Result<bool> {
+        let (begun, new): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.previous.is_some());
+        for step in new {
+            if !self.advance(tx, step.partition, None, &step.next).await? {
+                return Ok(false);
+            }
+        }
+        if begun.is_empty() {
+            return Ok(true);
+        }
+        let query = sql("with step (partition, previous, next) as (values ")
+            .values(&begun, |row, step| row.bind(step.partition).bind(step.previous.clone()).bind(step.next.clone()));
+        let consumer = 3 * begun.len() + 1;
+        let query = query.push(&format!(
+            ") update checkpoints set position = step.next from step where checkpoints.consumer = ${consumer}
+            and checkpoints.partition = step.partition and checkpoints.position = step.previous"
+        ));
+        Ok(tx.execute(query.bind(self.consumer.clone())).await? == begun.len() as u64)
     }
 
     /// Back to before the beginning, in all partitions.

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use cqrs_es::persist::PersistenceError;
 use events::{ConversationId, Kind, Sequence};
+use sqlx::error::ErrorKind;
 
 /// What this crate's functions answer.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -26,6 +29,9 @@ pub enum Error {
     /// The database said no, or nothing.
     #[error(transparent)]
     Database(#[from] database::Error),
+    /// The transaction that it shared with others failed, and it is unknown whether it took place.
+    #[error(transparent)]
+    Group(Arc<Error>),
     /// A repository failed before it reached the database.
     #[error("the repository failed: {0}")]
     Repository(Box<dyn std::error::Error + Send + Sync>),
@@ -38,7 +44,29 @@ impl Error {
         match self {
             Self::Conflict => Kind::Conflict,
             Self::Database(error) if error.is_unavailable() => Kind::Unavailable,
+            Self::Group(error) => error.kind(),
             Self::NotContiguous | Self::Unreadable { .. } | Self::Database(_) | Self::Repository(_) => Kind::Internal,
+        }
+    }
+
+    /// Whether the transaction was certainly undone, because of what it held: a part of it may succeed.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Repository(_) => true,
+            Self::Database(database::Error::Sql(sqlx::Error::Database(error))) => {
+                // PostgreSQL's classes of data that it does not take, and its deadlocks.
+                let code = error.code().unwrap_or_default();
+                error.kind() != ErrorKind::Other || code.len() == 5 && (code.starts_with("22") || code == "40P01")
+            }
+            _ => false,
+        }
+    }
+
+    /// What everybody gets whose append was in the transaction that failed with this.
+    pub(crate) fn of_group(error: &Arc<Self>) -> Self {
+        match **error {
+            Self::Conflict => Self::Conflict,
+            _ => Self::Group(Arc::clone(error)),
         }
     }
 }

@@ -17,7 +17,7 @@ mod store;
 mod tail;
 
 pub use append::{Idempotency, NewEvent};
-pub use checkpoints::Checkpoints;
+pub use checkpoints::{Checkpoints, Step};
 pub use error::{Error, Result};
 pub use lease::Lease;
 pub use position::{Position, PositionError};

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use database::Database;
 use tokio::sync::watch;
 
@@ -10,7 +8,7 @@ use crate::append::Appender;
 #[derive(Clone)]
 pub struct EventStore {
     database: Database,
-    pub(crate) appender: Arc<Appender>,
+    pub(crate) appender: Appender,
     pub(crate) appended: watch::Sender<u64>,
 }
 
@@ -20,7 +18,7 @@ impl EventStore {
     /// # Errors
     /// None: the database is not asked before there is something to do.
     pub async fn new(database: Database) -> Result<Self> {
-        let appender = Arc::new(Appender::new(&database));
+        let appender = Appender::new(&database);
         Ok(Self { database, appender, appended: watch::Sender::new(0) })
     }
 

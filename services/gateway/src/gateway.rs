@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -80,7 +81,11 @@ impl Gateway {
     ///
     /// # Errors
     /// The listener failed.
-    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<()> {
+    pub fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> BoxFuture<'static, Result<()>> {
+        Box::pin(self.serve_until(listener, shutdown))
+    }
+
+    async fn serve_until(self, listener: TcpListener, shutdown: CancellationToken) -> Result<()> {
         let tail_stop = CancellationToken::new();
         let live = self.app.live.clone();
         let tail = tokio::spawn({

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures::future::BoxFuture;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
@@ -136,13 +137,14 @@ pub fn router(health: Health, metrics: Option<PrometheusHandle>) -> Router {
 ///
 /// # Errors
 /// The listener failed.
-pub async fn serve(
+pub fn serve(
     listener: TcpListener,
     health: Health,
     metrics: Option<PrometheusHandle>,
     shutdown: CancellationToken,
-) -> std::io::Result<()> {
-    axum::serve(listener, router(health, metrics)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+) -> BoxFuture<'static, std::io::Result<()>> {
+    let server = axum::serve(listener, router(health, metrics));
+    Box::pin(server.with_graceful_shutdown(shutdown.cancelled_owned()).into_future())
 }
 
 async fn livez() -> Response {

@@ -1,6 +1,7 @@
 //! The HTTP paths.
 
 mod body;
+mod documents;
 mod expiry;
 mod graphql;
 mod headers;

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use database::{Database, sql};
 use events::{ConversationId, Field, KeyId, PersonId, Sealed};
+use futures::future::BoxFuture;
 use moka::sync::Cache;
 use uuid::Uuid;
 
@@ -71,7 +72,11 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::NoSuchPerson`] after an erasure, or the database.
-    pub async fn content_key(&self, person: PersonId, conversation: ConversationId) -> Result<ContentKey> {
+    pub fn content_key(&self, person: PersonId, conversation: ConversationId) -> BoxFuture<'_, Result<ContentKey>> {
+        Box::pin(self.find_or_make_content_key(person, conversation))
+    }
+
+    async fn find_or_make_content_key(&self, person: PersonId, conversation: ConversationId) -> Result<ContentKey> {
         if let Some(key) = self.0.own_keys.get(&(person, conversation)) {
             return Ok(key);
         }
@@ -127,17 +132,19 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::DamagedValue`] when it was altered or does not belong to that field, or the database.
-    pub async fn open(&self, sealed: &Sealed, field: &Field<'_>) -> Result<Option<String>> {
-        check_version(sealed)?;
-        let key = match self.0.opening_keys.get(&sealed.k) {
-            Some(key) => key,
-            None => {
-                let key = self.stored_key(sealed.k).await?;
-                self.0.opening_keys.insert(sealed.k, key.clone());
-                key
-            }
-        };
-        key.map(|key| key.open(sealed, field)).transpose()
+    pub fn open<'a>(&'a self, sealed: &'a Sealed, field: &'a Field<'_>) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(async move {
+            check_version(sealed)?;
+            let key = match self.0.opening_keys.get(&sealed.k) {
+                Some(key) => key,
+                None => {
+                    let key = self.stored_key(sealed.k).await?;
+                    self.0.opening_keys.insert(sealed.k, key.clone());
+                    key
+                }
+            };
+            key.map(|key| key.open(sealed, field)).transpose()
+        })
     }
 
     async fn stored_key(&self, id: KeyId) -> Result<Option<ContentKey>> {
@@ -157,9 +164,11 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::NoSuchPerson`] after an erasure, or the database.
-    pub async fn fingerprint(&self, person: PersonId, input: &[u8]) -> Result<String> {
-        let key = self.person_key(person).await?;
-        Ok(wrap::digest(&wrap::derive(&key, "loquent fingerprint v1"), input))
+    pub fn fingerprint<'a>(&'a self, person: PersonId, input: &'a [u8]) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let key = self.person_key(person).await?;
+            Ok(wrap::digest(&wrap::derive(&key, "loquent fingerprint v1"), input))
+        })
     }
 
     /// Drops all cached keys and names, because an erasure was seen.

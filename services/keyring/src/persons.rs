@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use database::sql;
 use events::PersonId;
+use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::keyring::ATTEMPTS;
@@ -22,7 +23,11 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::UnusableName`], or the database.
-    pub async fn person(&self, tenant: &str, issuer: &str, subject: &str) -> Result<PersonId> {
+    pub fn person<'a>(&'a self, tenant: &'a str, issuer: &'a str, subject: &'a str) -> BoxFuture<'a, Result<PersonId>> {
+        Box::pin(self.find_or_make_person(tenant, issuer, subject))
+    }
+
+    async fn find_or_make_person(&self, tenant: &str, issuer: &str, subject: &str) -> Result<PersonId> {
         for _ in 0..ATTEMPTS {
             if let Some(person) = self.find_person(tenant, issuer, subject).await? {
                 return Ok(person);
@@ -69,7 +74,11 @@ impl Keyring {
     ///
     /// # Errors
     /// The database.
-    pub async fn subjects(&self, persons: &[PersonId]) -> Result<HashMap<PersonId, String>> {
+    pub fn subjects<'a>(&'a self, persons: &'a [PersonId]) -> BoxFuture<'a, Result<HashMap<PersonId, String>>> {
+        Box::pin(self.find_subjects(persons))
+    }
+
+    async fn find_subjects(&self, persons: &[PersonId]) -> Result<HashMap<PersonId, String>> {
         let mut found = HashMap::with_capacity(persons.len());
         let mut unknown = Vec::new();
         for &person in persons {

@@ -1,4 +1,4 @@
-use event_store::{Checkpoints, EventStore, Position, TailRow, Tailed, Undecodable};
+use event_store::{Checkpoints, EventStore, Position, Step, TailRow, Tailed, Undecodable};
 
 use super::{BATCH, IDLE};
 use crate::follow::Follow;
@@ -33,7 +33,7 @@ impl Consumer {
         let next = place.follow.after.to_string();
         let previous = place.checkpoint.replace(next.clone());
         let records = rows.into_iter().map(|row| received(row, &self.group)).collect();
-        Ok(Batch { partition: PARTITION, previous, next, records })
+        Ok(Batch { steps: vec![Step { partition: PARTITION, previous, next }], records })
     }
 
     async fn begin(&self) -> Result<Place> {

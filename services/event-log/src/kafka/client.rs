@@ -63,8 +63,10 @@ impl Clients {
     /// A consumer that never commits by itself and begins at the beginning where it has no place.
     pub(super) fn consumer(&self, group: &str, changeable: &[(&str, &str)], more: &[(&str, &str)]) -> ClientConfig {
         let fetching = [
+            // The broker answers as soon as there is something; a short wait would only make it answer that there is nothing. What
+            // comes anew to what is read, after a pause for example, waits for the answer that is under way.
             ("fetch.min.bytes", "1"),
-            ("fetch.wait.max.ms", "5"),
+            ("fetch.wait.max.ms", "100"),
             ("fetch.error.backoff.ms", "50"),
             // Small queues bound the memory; a full one is looked at again at once.
             ("fetch.queue.backoff.ms", "10"),

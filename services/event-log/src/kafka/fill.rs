@@ -44,7 +44,7 @@ struct Request {
 impl Fills {
     pub(super) fn start(clients: &Clients, topic: String) -> Result<Self> {
         let group = format!("{}fill", clients.settings().topic_prefix);
-        let config = clients.consumer(&group, &[], &[("enable.partition.eof", "true")]);
+        let config = clients.consumer(&group, &[("fetch.wait.max.ms", "5")], &[("enable.partition.eof", "true")]);
         let consumer = config.create_with_context(Logging).map_err(refused)?;
         let (requests, incoming) = channel();
         let filler = Filler { consumer, topic, partitions: None };

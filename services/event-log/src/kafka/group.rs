@@ -13,6 +13,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
+use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
 use self::assignment::Assignment;
@@ -26,8 +27,14 @@ const POLL: Duration = Duration::from_millis(50);
 /// How often the group is told how far it is.
 const COMMIT_PERIOD: Duration = Duration::from_millis(500);
 
+/// Each batch costs its reader a transaction, however much it brings: after one of so many records, others may gather for so long.
+const MANY: usize = 4;
+const GATHERING: Duration = Duration::from_millis(20);
+
 pub(crate) struct Consumer {
     shared: Arc<Shared>,
+    /// When the next batch is worth it.
+    due: tokio::time::Instant,
 }
 
 impl Consumer {
@@ -40,7 +47,7 @@ impl Consumer {
         let session = session.to_string();
         let config = clients.consumer(
             &name,
-            &[("fetch.wait.max.ms", "20"), ("topic.metadata.refresh.interval.ms", "10000")],
+            &[("fetch.wait.max.ms", "50"), ("topic.metadata.refresh.interval.ms", "10000")],
             &[
                 ("partition.assignment.strategy", "cooperative-sticky"),
                 ("session.timeout.ms", &session),
@@ -55,12 +62,16 @@ impl Consumer {
         let member = Member { consumer, topic: topic.into(), group: group.into(), shared: Arc::clone(&shared) };
         let thread = thread::Builder::new().name(format!("kafka-{group}"));
         thread.spawn(move || member.run()).map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { shared })
+        Ok(Self { shared, due: tokio::time::Instant::now() })
     }
 
     pub(crate) async fn next(&mut self) -> Result<Batch> {
+        self.shared.done();
+        sleep_until(self.due).await;
         loop {
             if let Some(batch) = self.shared.take()? {
+                let pause = if batch.records.len() < MANY { Duration::ZERO } else { GATHERING };
+                self.due = tokio::time::Instant::now() + pause;
                 return Ok(batch);
             }
             self.shared.filled.notified().await;

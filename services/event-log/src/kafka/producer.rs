@@ -1,11 +1,13 @@
 //! Sending, with a receipt for every record.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::{ClientConfig, ClientContext};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, error};
@@ -40,7 +42,11 @@ pub(crate) struct Parcel<'a> {
     pub(crate) receipt: Receipt,
 }
 
-type Client = ThreadedProducer<Receipts>;
+type Client = BaseProducer<Receipts>;
+
+/// Between two looks at a client's receipts. The library's own thread for that is woken by every single one, and spins when there are
+/// none.
+const RECEIPTS: Duration = Duration::from_millis(10);
 
 /// A producer that is replaced when it has failed for good.
 pub(crate) struct Producer {
@@ -50,7 +56,7 @@ pub(crate) struct Producer {
 
 impl Producer {
     pub(super) fn new(config: ClientConfig) -> Result<Self> {
-        let current = RwLock::new(Arc::new(create(&config).map_err(refused)?));
+        let current = RwLock::new(create(&config).map_err(refused)?);
         Ok(Self { config, current })
     }
 
@@ -97,14 +103,34 @@ impl Producer {
         let Some((_, reason)) = self.client().client().fatal_error() else { return };
         error!(reason, "a producer has failed for good and is replaced");
         match create(&self.config) {
-            Ok(client) => *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(client),
+            Ok(client) => *self.current.write().unwrap_or_else(PoisonError::into_inner) = client,
             Err(error) => error!(%error, "a producer cannot be replaced"),
         }
     }
 }
 
-fn create(config: &ClientConfig) -> KafkaResult<Client> {
-    config.create_with_context(Receipts)
+/// A client, and a thread that serves its receipts as long as it is there.
+fn create(config: &ClientConfig) -> KafkaResult<Arc<Client>> {
+    let client: Arc<Client> = Arc::new(config.create_with_context(Receipts::default())?);
+    let served = Arc::downgrade(&client);
+    let thread = thread::Builder::new().name("kafka-receipts".into());
+    thread.spawn(move || serve(&served)).map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+    Ok(client)
+}
+
+fn serve(client: &Weak<Client>) {
+    while let Some(client) = client.upgrade() {
+        let served = || client.context().0.load(Ordering::Relaxed);
+        loop {
+            let before = served();
+            client.poll(Duration::ZERO);
+            if served() == before {
+                break;
+            }
+        }
+        drop(client);
+        thread::sleep(RECEIPTS);
+    }
 }
 
 /// Too large for the broker or for this client, now and ever.
@@ -120,8 +146,9 @@ pub(super) fn is_full(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }
 
-/// Passes receipts on; it runs on the producer's own thread.
-pub(super) struct Receipts;
+/// Passes receipts on, on the thread that serves them, and counts them.
+#[derive(Default)]
+pub(super) struct Receipts(AtomicU64);
 
 impl ClientContext for Receipts {
     fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
@@ -137,6 +164,7 @@ impl ProducerContext for Receipts {
     type DeliveryOpaque = Box<Receipt>;
 
     fn delivery(&self, delivery: &DeliveryResult<'_>, receipt: Box<Receipt>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
         let result = match delivery {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(error.clone()),

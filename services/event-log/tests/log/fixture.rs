@@ -86,7 +86,7 @@ impl Log {
     pub(crate) async fn advance(&self, group: &str, batch: &Batch) -> bool {
         let mut tx = self.database.database.begin().await.expect("begin");
         let checkpoints = self.checkpoints(group);
-        let moved = checkpoints.advance(&mut tx, batch.partition, batch.previous.as_deref(), &batch.next).await;
+        let moved = checkpoints.advance_all(&mut tx, &batch.steps).await;
         let moved = moved.expect("advance");
         if moved {
             tx.commit().await.expect("commit");

@@ -68,7 +68,7 @@ async fn a_consumer_goes_on_where_its_checkpoint_stands() {
         drop(consumer);
         let mut again = log.consumer("projections").await;
         let repeated = next(&mut again).await;
-        assert_eq!((records(&repeated)[0].sequence, repeated.previous), (6, batch.previous));
+        assert_eq!((records(&repeated)[0].sequence, &repeated.steps[0].previous), (6, &batch.steps[0].previous));
     }
 }
 

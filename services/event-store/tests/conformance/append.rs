@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use event_store::{Error, EventStore};
 use events::{ConversationId, Kind, Record};
+use tokio::task::JoinSet;
 
 use crate::{append_stream, chain, keyed, next, plain, sequences, stores};
 
@@ -99,6 +100,56 @@ async fn sixty_four_writers_on_one_stream_make_one_unbroken_chain() {
             before = Some(record);
         }
         assert_eq!(records.iter().map(|record| record.id).collect::<HashSet<_>>().len(), records.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_appends_at_once_each_succeeds_or_fails_alone() {
+    for fresh in stores().await {
+        let taken = append_stream(&fresh.store, 1).await;
+        fresh.store.append(vec![keyed(next(ConversationId::generate(), None), "used", "first")]).await.unwrap();
+        let mut appends = JoinSet::new();
+        for number in 0..200 {
+            let store = fresh.store.clone();
+            let stream = if number % 10 == 0 { taken[0].subject } else { ConversationId::generate() };
+            let records = chain(stream, 2);
+            let mut events: Vec<_> = records.iter().cloned().map(plain).collect();
+            if number % 10 == 5 {
+                events[1] = keyed(records[1].clone(), "used", "again");
+            }
+            appends.spawn(async move { (number, records, store.append(events).await) });
+        }
+        while let Some(done) = appends.join_next().await {
+            let (number, records, outcome) = done.unwrap();
+            let stored = fresh.store.load(records[0].subject, 0, 10).await.unwrap();
+            match number % 10 {
+                0 => assert!(matches!(outcome, Err(Error::Conflict)) && stored == taken, "{outcome:?}"),
+                5 => assert!(matches!(outcome, Err(Error::Conflict)) && stored.is_empty(), "{outcome:?}"),
+                _ => assert!(outcome.is_ok() && stored == records, "{outcome:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_cannot_hold_fails_alone() {
+    for fresh in stores().await {
+        let mut appends = JoinSet::new();
+        for number in 0..100 {
+            let store = fresh.store.clone();
+            let record = next(ConversationId::generate(), None);
+            let mut event = plain(record.clone());
+            // A type that is no text for PostgreSQL; SQLite takes it.
+            event.record.kind = if number % 10 == 0 { "dev.loquent.a\0b.1".into() } else { event.record.kind };
+            appends.spawn(async move { (number, record, store.append(vec![event]).await) });
+        }
+        while let Some(done) = appends.join_next().await {
+            let (number, record, outcome) = done.unwrap();
+            if number % 10 != 0 {
+                outcome.unwrap();
+                assert_eq!(fresh.store.load(record.subject, 0, 10).await.unwrap(), [record]);
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use event_store::Checkpoints;
+use event_store::{Checkpoints, Step};
 
 use crate::{Fresh, stores};
 
@@ -30,6 +30,33 @@ async fn a_checkpoint_goes_with_its_transaction() {
         assert!(checkpoints.advance(&mut tx, 0, None, "a").await.unwrap());
         drop(tx);
         assert!(checkpoints.all().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn checkpoints_of_several_partitions_move_together_or_not_at_all() {
+    let step = |partition, previous: Option<&str>, next: &str| Step {
+        partition,
+        previous: previous.map(Into::into),
+        next: next.into(),
+    };
+    for fresh in stores().await {
+        let checkpoints = Checkpoints::new(fresh.database.database.clone(), "projections");
+        assert!(advance(&fresh, &Checkpoints::new(fresh.database.database.clone(), "agents"), 1, None, "x").await);
+        let advance_all = async |steps: &[Step]| {
+            let mut tx = fresh.database.database.begin().await.unwrap();
+            let moved = checkpoints.advance_all(&mut tx, steps).await.unwrap();
+            if moved {
+                tx.commit().await.unwrap();
+            }
+            moved
+        };
+        assert!(advance_all(&[step(1, None, "a"), step(2, None, "a")]).await);
+        assert!(!advance_all(&[step(1, Some("a"), "b"), step(2, Some("x"), "b")]).await, "somebody else moved one");
+        assert!(!advance_all(&[step(1, Some("a"), "b"), step(2, None, "b")]).await, "one has begun already");
+        assert!(advance_all(&[step(1, Some("a"), "b"), step(2, Some("a"), "c"), step(3, None, "d")]).await);
+        let all = HashMap::from([(1, "b".to_owned()), (2, "c".to_owned()), (3, "d".to_owned())]);
+        assert_eq!(checkpoints.all().await.unwrap(), all);
     }
 }
 

@@ -7,6 +7,7 @@ use axum::body::Body;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
+use super::documents::DOCUMENTS;
 use super::headers::text;
 use super::weight::is_too_large;
 
@@ -86,8 +87,11 @@ pub(super) fn request(mut fields: Map<String, Value>) -> Result<Request, Malform
     if !matches!(fields.remove("extensions"), None | Some(Value::Null | Value::Object(_))) {
         return Err(bad("`extensions` must be an object"));
     }
-    if is_too_large(&mut request) {
-        return Err(bad("the document asks for too much at once"));
+    if !DOCUMENTS.recall(&mut request) {
+        if is_too_large(&mut request) {
+            return Err(bad("the document asks for too much at once"));
+        }
+        DOCUMENTS.keep(&mut request);
     }
     Ok(request)
 }

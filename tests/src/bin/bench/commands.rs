@@ -8,8 +8,9 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::machine::{processor_seconds, processor_seconds_of};
 use crate::report::{Figure, Wanted};
-use crate::setup::{Setup, Tally};
+use crate::setup::{Server, Setup, Tally};
 
 const CLIENTS: usize = 32;
 
@@ -28,14 +29,25 @@ pub(crate) async fn b1(setup: &Setup, rounds: usize, length: Duration) -> anyhow
         let conversations = conversations(&node.address).await?;
         burst(&node.address, &conversations, Duration::from_secs(2)).await?;
         for round in 0..rounds {
+            let before = cost(&node);
             let ours = burst(&node.address, &conversations, length).await?;
+            let each = cost(&node).into_iter().zip(before).map(|(after, before)| after - before);
+            let each: Vec<f64> = each.map(|seconds| 1e6 * seconds / (ours * length.as_secs_f64())).collect();
             let inserts = pgbench(&reference, length)?;
-            println!("  B1 round {round}, {name}: {ours:.0} commands/s, {inserts:.0} inserts/s");
+            println!(
+                "  B1 round {round}, {name}: {ours:.0} commands/s, {inserts:.0} inserts/s; µs of processor a command: node {:.0}, database {:.0}, broker {:.0}",
+                each[0], each[1], each[2]
+            );
             figure.push(ours, inserts);
         }
         figures.push(figure);
     }
     Ok(figures)
+}
+
+/// Processor seconds so far of the node, the database and the broker.
+fn cost(node: &Server) -> [f64; 3] {
+    [processor_seconds(node.process()), processor_seconds_of("postgres"), processor_seconds_of("java")]
 }
 
 /// Commands a second with a relay that publishes divided by those without one.

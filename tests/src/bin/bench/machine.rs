@@ -33,6 +33,15 @@ pub(crate) fn resident_bytes(process: u32) -> f64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() * 1024.0
 }
 
+/// Processor seconds that all processes of this name have used so far.
+pub(crate) fn processor_seconds_of(name: &str) -> f64 {
+    let folders = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = folders.filter_map(|folder| folder.file_name().into_string().ok()?.parse().ok());
+    let named =
+        |process: &u32| fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|found| found.trim_end() == name);
+    processes.filter(named).map(processor_seconds).sum()
+}
+
 /// Processor seconds that a process has used so far, at 100 ticks a second (Linux's fixed USER_HZ).
 pub(crate) fn processor_seconds(process: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::machine::processor_seconds;
+use crate::machine::{processor_seconds, processor_seconds_of};
 use crate::raw::Raw;
 use crate::report::{Figure, Wanted};
 use crate::setup::{self, Server, Setup, Tally};
@@ -44,9 +44,9 @@ pub(crate) async fn b2(setup: &Setup, rounds: usize, length: Duration) -> anyhow
     let node = setup.node_with_model(&model).await?;
     let raw = Arc::new(Raw::new(&setup.brokers).await?);
     for round in 0..rounds {
-        let cpu = processor_seconds(node.process());
+        let (cpu, broker) = (processor_seconds(node.process()), processor_seconds_of("java"));
         let [sse, ws] = ours(&node).await?;
-        let cpu = processor_seconds(node.process()) - cpu;
+        let (cpu, broker) = (processor_seconds(node.process()) - cpu, processor_seconds_of("java") - broker);
         let reference = {
             let raw = raw.clone();
             tokio::task::spawn_blocking(move || raw.round(STREAMS as u32 * CHUNKS_A_SECOND, WARM_UP, length)).await??
@@ -55,7 +55,7 @@ pub(crate) async fn b2(setup: &Setup, rounds: usize, length: Duration) -> anyhow
             figure.push(milliseconds(seen, quantile), milliseconds(&reference, quantile));
         }
         println!(
-            "  B2 round {round}: SSE {:.2}/{:.2} ms, WebSocket {:.2}/{:.2} ms, broker {:.2}/{:.2} ms (p50/p99), {} tokens, node {cpu:.1} s of processor",
+            "  B2 round {round}: SSE {:.2}/{:.2} ms, WebSocket {:.2}/{:.2} ms, broker {:.2}/{:.2} ms (p50/p99), {} tokens, processor seconds: node {cpu:.1}, broker {broker:.1}",
             milliseconds(&sse, 0.5),
             milliseconds(&sse, 0.99),
             milliseconds(&ws, 0.5),

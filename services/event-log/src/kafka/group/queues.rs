@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use event_store::Step;
 use tokio::sync::Notify;
 
 use crate::{Batch, Error, Received, Result};
@@ -27,9 +28,9 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct State {
     partitions: BTreeMap<i32, Partition>,
-    /// The partition whose batch is being handled.
-    busy: Option<i32>,
-    /// The partition of the last batch: the others come first.
+    /// The partitions whose records are being handled.
+    busy: Vec<i32>,
+    /// The partition that was last in a batch: the others come first.
     last: i32,
     commits: BTreeMap<i32, i64>,
     failed: Option<String>,
@@ -54,26 +55,32 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next batch, if there is one; the one before is dealt with.
+    /// The batch before is dealt with.
+    pub(super) fn done(&self) {
+        self.state().busy.clear();
+        self.finished.notify_all();
+    }
+
+    /// The next batch, of all partitions that have records, if there is one.
     pub(super) fn take(&self) -> Result<Option<Batch>> {
         let mut state = self.state();
-        state.busy = None;
-        self.finished.notify_all();
         if let Some(reason) = &state.failed {
             return Err(Error::Unavailable(reason.clone()));
         }
-        let ready = |(_, partition): &(&i32, &mut Partition)| !partition.queue.is_empty();
-        let last = state.last;
-        let partitions = &mut state.partitions;
-        let next = match partitions.range_mut(last.saturating_add(1)..).find(ready) {
-            Some((&number, _)) => Some(number),
-            None => partitions.range_mut(..=last).find(ready).map(|(&number, _)| number),
-        };
-        let batch = next.and_then(|number| Some((number, partitions.get_mut(&number)?.take(number)?)));
-        let Some((number, batch)) = batch else { return Ok(None) };
-        state.busy = Some(number);
-        state.last = number;
-        Ok(Some(batch))
+        let State { partitions, busy, last, .. } = &mut *state;
+        let after = last.saturating_add(1);
+        let order: Vec<i32> =
+            partitions.range(after..).chain(partitions.range(..after)).map(|(number, _)| *number).collect();
+        let mut batch = Batch { steps: Vec::new(), records: Vec::new() };
+        for number in order {
+            let room = BATCH - batch.records.len();
+            if let Some(step) = partitions.get_mut(&number).and_then(|all| all.take(number, room, &mut batch.records)) {
+                batch.steps.push(step);
+                busy.push(number);
+                *last = number;
+            }
+        }
+        Ok(Some(batch).filter(|batch| !batch.steps.is_empty()))
     }
 
     pub(super) fn push(&self, partition: i32, offset: i64, size: usize, received: Received) {
@@ -103,7 +110,7 @@ impl Shared {
             state.partitions.remove(partition);
             state.commits.remove(partition);
         }
-        let busy = |state: &mut State| !state.closed && state.busy.is_some_and(|busy| partitions.contains(&busy));
+        let busy = |state: &mut State| !state.closed && state.busy.iter().any(|busy| partitions.contains(busy));
         drop(self.finished.wait_timeout_while(state, patience, busy));
     }
 
@@ -124,10 +131,12 @@ impl Shared {
     }
 
     pub(super) fn committed(&self, batch: &Batch) {
-        if let Ok(offset) = batch.next.parse() {
-            let mut state = self.state();
-            if state.partitions.contains_key(&batch.partition) {
-                state.commits.insert(batch.partition, offset);
+        let mut state = self.state();
+        for step in &batch.steps {
+            if let Ok(offset) = step.next.parse()
+                && state.partitions.contains_key(&step.partition)
+            {
+                state.commits.insert(step.partition, offset);
             }
         }
     }
@@ -154,14 +163,16 @@ impl Shared {
 }
 
 impl Partition {
-    fn take(&mut self, number: i32) -> Option<Batch> {
-        let size = self.queue.len().min(BATCH);
-        let taken: Vec<_> = self.queue.drain(..size).collect();
-        let next = (taken.last()?.offset + 1).to_string();
-        self.bytes -= taken.iter().map(|queued| queued.size).sum::<usize>();
-        let previous = self.checkpoint.replace(next.clone());
-        let records = taken.into_iter().map(|queued| queued.received).collect();
-        Some(Batch { partition: number, previous, next, records })
+    /// Moves the first records over, at most `room`, and answers the step that this is; `None`: there are none.
+    fn take(&mut self, number: i32, room: usize, records: &mut Vec<Received>) -> Option<Step> {
+        let size = self.queue.len().min(room);
+        let last = self.queue.get(size.checked_sub(1)?)?.offset;
+        for queued in self.queue.drain(..size) {
+            self.bytes -= queued.size;
+            records.push(queued.received);
+        }
+        let next = (last + 1).to_string();
+        Some(Step { partition: number, previous: self.checkpoint.replace(next.clone()), next })
     }
 }
 
