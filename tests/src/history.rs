@@ -35,7 +35,7 @@ impl<'u> History<'u> {
         let (mut last, mut place, mut alone) = (None::<&Value>, 0, 0);
         for update in self.0 {
             let cursor: Cursor = text(&update["cursor"]).parse().expect("a cursor");
-            let since = last.map_or(0, |last| sequence(last));
+            let since = last.map_or(0, sequence);
             if kind(update) == "ChunkProduced" {
                 assert!(cursor.sequence >= place, "a chunk belongs to the event before it: {update}");
                 place = cursor.sequence;
