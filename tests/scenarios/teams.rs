@@ -36,7 +36,7 @@ async fn a_team_with_tools_answers_and_a_reader_resumes_anywhere() {
             let gateway = if place % 2 == 0 { &alice } else { &elsewhere };
             let rest = gateway.updates(&id, Some(&cursor)).await.until(is_turn_end).await;
             assert_eq!(unordered(&rest), unordered(&seen[place + 1..]), "{form}: after {cursor}");
-            History(&[&seen[..=place], &rest].concat()).check();
+            History(&[&seen[..=place], &rest[..]].concat()).check();
         }
     }
 }

@@ -164,7 +164,7 @@ fn answered(run: RunId, message: MessageId, started: Sequence, context: ContextR
     let usage = Some(Usage { input_tokens: 100, output_tokens: 200, ..Usage::default() });
     let spent = Spent { usage, ..Spent::default() };
     [
-        ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, reserved: None }.into(),
+        ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, prompt_bytes: 400, reserved: None }.into(),
         ModelCallEnded { call, run, outcome: CallOutcome::Completed, spent: spent.clone(), cached: false, said: None }
             .into(),
         MessageCompleted {
