@@ -14,10 +14,7 @@ const CLOSEST: Duration = Duration::from_millis(2);
 
 /// A tail that grows fast is looked at up to this many times less often: each look costs the same, however much it brings, and so
 /// does each request to a broker.
-const RAREST: u32 = 8;
-
-/// Rows that are worth a look: after one that brought so many the next comes later, after one that brought hardly any sooner.
-const WORTH: usize = 4;
+const RAREST: u32 = 16;
 
 /// A place in the store's tail, and the patience to wait for what comes behind it.
 pub(crate) struct Follow {
@@ -51,11 +48,8 @@ impl Follow {
         self.appended.mark_unchanged();
         let rows = self.store.tail(self.after, limit).await?;
         self.looked = Instant::now();
-        self.rare = match rows.len() {
-            ..=1 => (self.rare / 2).max(1),
-            WORTH.. => (self.rare * 2).min(RAREST),
-            _ => self.rare,
-        };
+        // A tail that grows by more than a row in `CLOSEST` is soon looked at as rarely as can be, any other as often as can be.
+        self.rare = u32::try_from(rows.len()).unwrap_or(RAREST).clamp(1, RAREST);
         match rows.last() {
             Some(last) => {
                 self.after = position(last);

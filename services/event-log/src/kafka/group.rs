@@ -27,9 +27,10 @@ const POLL: Duration = Duration::from_millis(50);
 /// How often the group is told how far it is.
 const COMMIT_PERIOD: Duration = Duration::from_millis(500);
 
-/// Each batch costs its reader a transaction, however much it brings: after one of so many records, others may gather for so long.
-const MANY: usize = 4;
-const GATHERING: Duration = Duration::from_millis(20);
+/// Each batch costs its reader a transaction, however much it brings: after one, others gather so long for each record that it had, up
+/// to so many records.
+const GATHERING: Duration = Duration::from_millis(2);
+const MANY: usize = 20;
 
 pub(crate) struct Consumer {
     shared: Arc<Shared>,
@@ -70,8 +71,7 @@ impl Consumer {
         sleep_until(self.due).await;
         loop {
             if let Some(batch) = self.shared.take()? {
-                let pause = if batch.records.len() < MANY { Duration::ZERO } else { GATHERING };
-                self.due = tokio::time::Instant::now() + pause;
+                self.due = tokio::time::Instant::now() + GATHERING * batch.records.len().min(MANY) as u32;
                 return Ok(batch);
             }
             self.shared.filled.notified().await;

@@ -4,11 +4,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use commands::rules::{
-    CallEnd, ClaimRun, EndRun, EndTool, Fate, NewCall, NewToolCall, RequestTools, RunEnd, StartTool, StartTurn, ToolEnd,
+    CallEnd, ClaimRun, EndRun, EndTool, Limits, NewCall, NewToolCall, RequestTools, RunEnd, StartTool, StartTurn,
+    ToolEnd,
 };
 use commands::{Cause, Commands, Outcome};
 use event_log::{EventLog, NewChunk};
-use events::event::{CallOutcome, ContextReference, Cost, PlanKind, PlannedRun, Said, Spent};
+use events::event::{Approval, CallOutcome, ContextReference, Cost, PlanKind, PlannedRun, Said, Spent};
 use events::{
     Actor, CallId, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationEvent, ConversationId, Decoded,
     EventId, Field, FinishReason, MessageId, RunId, Sealed, Sequence, TurnId, Usage,
@@ -126,7 +127,15 @@ impl Scribe {
         let (profile, digest) = (String::from("p"), "00".into());
         let context = ContextReference { conversation: self.conversation, up_to: 1, profile, renderer: 1, digest };
         let call = CallId::generate();
-        let new = NewCall { call, attempt: 1, model: "offline".into(), context, reserved: None };
+        let new = NewCall {
+            call,
+            attempt: 1,
+            model: "offline".into(),
+            context,
+            prompt_bytes: 1,
+            reserved: None,
+            limits: Limits { calls: u32::MAX, cost: None },
+        };
         let outcome = self.react(ClaimRun { run: self.run, epoch: self.epoch, abandoned, call: new }).await;
         let is_start =
             |record: &&events::Record| matches!(record.event(), Ok(Decoded::Known(ConversationEvent::AgentStarted(_))));
@@ -203,9 +212,19 @@ impl Scribe {
             calls: Some(self.seal_of(end.call, "calls", &self.calls)),
             chunks: self.seal_of(end.call, "chunks", &ChunkTable(self.spans.clone()).pack(self.started)),
         };
-        let fate = if asks { Fate::Asks(Utc::now() + TimeDelta::hours(1)) } else { Fate::Runs };
+        let approval = if asks { Approval::Ask } else { Approval::Auto };
+        let expires_at = Utc::now() + TimeDelta::hours(1);
         let (tool, arguments) = ("lookup".to_owned(), self.seal_of(call, "arguments", arguments));
-        let wanted = NewToolCall { call, tool, arguments, writes: true, idempotent: false, fate };
+        let wanted = NewToolCall {
+            call,
+            tool,
+            arguments,
+            writes: true,
+            idempotent: false,
+            approval,
+            expires_at,
+            impossible: None,
+        };
         self.react(RequestTools { run: self.run, epoch: self.epoch, call: end, said, tools: vec![wanted] }).await;
         call
     }
