@@ -96,6 +96,7 @@ impl Delivery {
             }
             ConversationEvent::MessageCompleted(ended) => self.end(record.subject, ended.message),
             ConversationEvent::MessageFailed(ended) => self.end(record.subject, ended.message),
+            ConversationEvent::MessageStopped(ended) => self.end(record.subject, ended.message),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use event_log::NewChunk;
 use event_store::{EventStore, NewEvent};
-use events::event::{AgentStarted, ContextReference, MessageFailed, TurnCompleted};
+use events::event::{AgentStarted, ContextReference, MessageFailed, Spent, TurnCompleted};
 use events::record::Envelope;
 use events::{
     Actor, ChunkKind, ChunkProduced, ConversationEvent, ConversationId, EventId, KeyId, MessageId, Record, RunId,
@@ -73,8 +73,8 @@ impl Stream {
     }
 
     pub(crate) async fn start(&mut self, message: MessageId, epoch: u32) -> Record {
-        let context =
-            ContextReference { conversation: self.id, up_to: self.sequence(), renderer: 1, digest: "d".into() };
+        let (up_to, profile, digest) = (self.sequence(), "p".into(), "d".into());
+        let context = ContextReference { conversation: self.id, up_to, profile, renderer: 1, digest };
         let started = AgentStarted {
             run: RunId::generate(),
             turn: TurnId::generate(),
@@ -95,9 +95,10 @@ impl Stream {
             started: 1,
             text: sealed("text"),
             reasoning: None,
+            calls: None,
             chunks: sealed("chunks"),
             reason: sealed("reason"),
-            usage: None,
+            spent: Spent::default(),
         };
         self.append(failed).await
     }

@@ -1,7 +1,7 @@
 use database::sql;
 use events::event::MessageSent;
 use events::record::Envelope;
-use events::{Actor, ConversationId, EventId, Field, MessageId, PersonId, Record, Sealed};
+use events::{Actor, ConversationId, EventId, Field, MessageId, PersonId, Record, Sealed, TurnId};
 use keyring::{ContentKey, Error};
 
 use crate::{Fresh, keyrings, text_of};
@@ -44,9 +44,11 @@ impl Talk {
             author,
             text: text.clone(),
             text_bytes: 18,
-            awaits_turn: true,
+            turn: Some(TurnId::generate()),
+            steers: None,
             message_type: None,
             metadata: None,
+            response_schema: None,
         };
         self.records.push(Record::new(envelope, &sent.into()));
         self.texts.push((text, field));
