@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use crate::Result;
 
 /// How long the read model may take to know something that its caller knows of.
-const ACQUAINTANCE: Duration = Duration::from_secs(2);
+const ACQUAINTANCE: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(25);
 
 /// What `find` finds, looked for until it is there or the time is up.
