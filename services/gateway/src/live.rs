@@ -4,7 +4,7 @@
 //! records of ended messages, then what comes by. One [`merge`] puts all of it in order and makes the cursors. Whoever misses
 //! something goes back to the store from their own place: nothing is lost, and no writer ever waits for a reader.
 //!
-//! * [`merge`], [`start`], [`cut`]: order and cursors, pure
+//! * [`merge`], [`open`], [`start`], [`cut`]: order and cursors, pure
 //! * [`hub`], [`follow`]: what comes by
 //! * [`fill`]: what has been
 //! * [`watch`]: one subscriber
@@ -17,6 +17,7 @@ mod follow;
 mod hub;
 mod item;
 mod merge;
+mod open;
 mod opening;
 mod start;
 mod text;

@@ -1,10 +1,10 @@
-//! The chunks of an ended message, cut from its own record.
+//! The chunks of an ended message, cut from its own record; of one in flight, from those of its ended model calls.
 
 use std::sync::Arc;
 
 use events::{ChunkKind, ChunkSpan, ChunkTable};
 
-/// An ended message's texts and where they were cut; empty where the message was erased.
+/// A message's texts and where they were cut; empty where the message was erased.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Cut {
     spans: Vec<ChunkSpan>,
@@ -51,6 +51,28 @@ impl Cut {
     pub(super) fn new(table: ChunkTable, texts: Sources<Arc<str>>) -> Option<Self> {
         table.cut(&texts.text, &texts.reasoning, &texts.calls)?;
         Some(Self { spans: table.0, texts })
+    }
+
+    /// How many chunks it has.
+    pub(super) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// All of it of one kind.
+    pub(super) fn text(&self, kind: ChunkKind) -> &str {
+        let cut = self.spans.iter().filter(|span| span.kind == kind).map(|span| span.bytes as usize);
+        &self.texts.of(kind)[..cut.sum()]
+    }
+}
+
+impl Sources<Arc<str>> {
+    /// What was said in one part after the other.
+    pub(super) fn joined(parts: &[Self]) -> Self {
+        let of = |kind| match parts {
+            [one] => one.of(kind).clone(),
+            parts => parts.iter().map(|part| part.of(kind).as_ref()).collect::<String>().into(),
+        };
+        Self { text: of(ChunkKind::Text), reasoning: of(ChunkKind::Reasoning), calls: of(ChunkKind::ToolCall) }
     }
 }
 
@@ -110,6 +132,22 @@ mod tests {
             let rest: Vec<_> = std::iter::from_fn(|| cutting.take().map(|(_, delta)| delta)).collect();
             assert_eq!(rest, ["hmm", "Hä", "{}", "!", "ll", "!"][from as usize..]);
         }
+    }
+
+    #[test]
+    fn what_was_said_in_parts_is_cut_as_one() {
+        let part = |text: &str, calls: &str| Sources { text: text.into(), calls: calls.into(), ..Sources::default() };
+        let joined = Sources::joined(&[part("Häl", "{"), part("lo", ""), part("", "}!")]);
+        assert_eq!(joined, part("Hällo", "{}!"));
+        assert_eq!(Sources::joined(&[part("one", "")]), part("one", ""));
+        assert_eq!(Sources::joined(&[]), part("", ""));
+    }
+
+    #[test]
+    fn a_cuts_text_ends_where_its_table_does() {
+        let table = ChunkTable(cut().spans[..2].to_vec());
+        let cut = Cut::new(table, cut().texts.clone()).unwrap_or_default();
+        assert_eq!((cut.len(), cut.text(ChunkKind::Text), cut.text(ChunkKind::ToolCall)), (2, "Hä", ""));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use events::{ConversationEvent, ConversationId, Cursor, MessageId, Record, Sequence};
+use chrono::{DateTime, Utc};
+use events::{ConversationEvent, ConversationId, Cursor, MessageId, Record, RunId, Sequence};
 
 use super::Parts;
 use super::hub::record_size;
 use super::item::{LiveChunk, LiveEvent};
 use super::merge::Merge;
+use super::open::Open;
 use super::opening;
 use super::start::{bounds_a_turn, open_at};
 use crate::{Error, Result};
@@ -29,6 +31,8 @@ pub(super) struct Fill {
     limit: usize,
     /// The messages in flight want their chunks: one has just begun, or the reader.
     pub(super) hungry: bool,
+    /// The log did not give them: it is not asked again for every window.
+    silent: bool,
     /// With messages in flight it ends where what comes by takes over, so that the order is the log's own.
     handover: Option<Handover>,
 }
@@ -39,7 +43,7 @@ pub(super) struct Handover(pub(super) Option<Sequence>);
 
 /// How far a step through the past came.
 pub(super) enum Progress {
-    /// The merge has another event.
+    /// The merge has another event, or wants chunks before it.
     Further,
     /// This was all.
     Over,
@@ -51,13 +55,24 @@ pub(super) enum Progress {
 enum Fate {
     Ended(Arc<LiveEvent>),
     Superseded,
-    Open,
+    /// These model calls of its run have ended since the first that went on with tools; all such that there are.
+    Open(Vec<Arc<LiveEvent>>),
+}
+
+/// A message in flight, as it is looked for.
+#[derive(Clone, Copy)]
+struct Sought {
+    message: MessageId,
+    run: RunId,
+    started: Sequence,
+    since: DateTime<Utc>,
+    first_said: Option<Sequence>,
 }
 
 impl Fill {
     /// Without a handover it goes on to the store's end.
     pub(super) fn new(handover: Option<Handover>) -> Self {
-        Self { window: VecDeque::new(), limit: LEAST, hungry: true, handover }
+        Self { window: VecDeque::new(), limit: LEAST, hungry: true, silent: false, handover }
     }
 
     /// Gives the merge the next event.
@@ -80,6 +95,11 @@ impl Fill {
             self.limit = if fitting < records.len() { fitting.max(LEAST) } else { (self.limit * 2).min(MOST) };
             records.truncate(fitting);
             self.window = records.into_iter().map(|record| LiveEvent::new(Arc::new(record))).collect();
+            // A slow reader comes here long after it asked for the chunks: some may have come between these events.
+            if !self.window.is_empty() && !self.silent && merge.awaits_chunks(only) {
+                self.hungry = true;
+                return Ok(Progress::Further);
+            }
         }
         let Some(event) = self.window.pop_front() else { return Ok(Progress::Over) };
         if event.sequence() != merge.sequence() + 1 {
@@ -89,53 +109,93 @@ impl Fill {
         Ok(Progress::Further)
     }
 
-    /// Gives the merge the chunks of the messages in flight: all of those that have ended since, what there is of the others.
+    /// Gives the merge the chunks of the messages in flight: all of those that have ended since, what there is of the others. The log
+    /// keeps chunks for a while only; of a run that has waited for its tools that long, its ended model calls have them.
     pub(super) async fn supply(
-        &self,
+        &mut self,
         parts: &Parts,
         conversation: ConversationId,
         merge: &mut Merge,
         only: Option<MessageId>,
     ) -> Result<()> {
         let open = merge.open().iter().filter(|open| only.is_none_or(|only| open.message == only));
-        let open: Vec<_> = open.map(|open| (open.message, open.at)).collect();
-        for (message, since) in open {
-            match self.fate(parts, conversation, message, merge.sequence()).await? {
+        let open: Vec<_> = open.map(Sought::new).collect();
+        for sought in open {
+            let message = sought.message;
+            match self.fate(parts, conversation, &sought, merge.sequence()).await? {
                 Fate::Ended(end) => merge.supply(message, opening::texts(&parts.keyring, &end).await?.cut.clone()),
                 Fate::Superseded => {}
-                Fate::Open => match parts.chunks_of(conversation, message, since).await {
-                    Ok(chunks) => merge.backlog(message, chunks.into_iter().map(LiveChunk::new)),
-                    // The reader holds what comes later, and so asks again; at the latest the message's record has them.
-                    Err(error) => tracing::debug!(%error, "the chunks of an open message could not be read"),
-                },
+                Fate::Open(said) => {
+                    if let Some(cut) = opening::said(&parts.keyring, &said, sought.started).await? {
+                        merge.said(message, Arc::new(cut));
+                    }
+                    match parts.chunks_of(conversation, message, sought.since).await {
+                        Ok(chunks) => merge.backlog(message, chunks.into_iter().map(LiveChunk::new)),
+                        // The reader holds what comes later, and so asks again; at the latest the message's record has them.
+                        Err(error) => {
+                            self.silent = true;
+                            tracing::debug!(%error, "the chunks of an open message could not be read");
+                        }
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    /// Looks ahead for what becomes of a message that is in flight after `sequence`.
+    /// Looks ahead for what becomes of a message that is in flight after `sequence`, and from there back for what it has said.
     async fn fate(
         &self,
         parts: &Parts,
         conversation: ConversationId,
-        message: MessageId,
+        sought: &Sought,
         sequence: Sequence,
     ) -> Result<Fate> {
-        if let Some(fate) = self.window.iter().find_map(|event| fate_in(event, message)) {
-            return Ok(fate);
+        let mut said = Vec::new();
+        let mut after = sequence;
+        match sought.first_said.filter(|first| *first <= sequence) {
+            Some(first) => after = first - 1,
+            None => {
+                for event in &self.window {
+                    if let Some(fate) = sought.fate_in(event, &mut said) {
+                        return Ok(fate);
+                    }
+                    after = event.sequence();
+                }
+            }
         }
-        let mut after = self.window.back().map_or(sequence, |event| event.sequence());
         let mut limit = LEAST;
         loop {
             let records = parts.store.load(conversation, after, limit).await?;
             limit = (limit * 2).min(LOOK_AT_MOST);
-            let Some(last) = records.last() else { return Ok(Fate::Open) };
+            let Some(last) = records.last() else { return Ok(Fate::Open(said)) };
             after = last.sequence;
             for record in records {
-                if let Some(fate) = fate_in(&LiveEvent::new(Arc::new(record)), message) {
+                if let Some(fate) = sought.fate_in(&LiveEvent::new(Arc::new(record)), &mut said) {
                     return Ok(fate);
                 }
             }
+        }
+    }
+}
+
+impl Sought {
+    fn new(open: &Open) -> Self {
+        let Open { message, run, started, at, first_said, .. } = *open;
+        Self { message, run, started, since: at, first_said }
+    }
+
+    /// What becomes of it with this event; what the event has said for it is added to `said`.
+    fn fate_in(&self, event: &Arc<LiveEvent>, said: &mut Vec<Arc<LiveEvent>>) -> Option<Fate> {
+        match &event.event {
+            Some(ConversationEvent::AgentStarted(other)) if other.message == self.message => {
+                (event.sequence() > self.started).then_some(Fate::Superseded)
+            }
+            _ if event.said().is_some_and(|(run, ..)| run == self.run) => {
+                said.push(event.clone());
+                None
+            }
+            _ => event.end().filter(|end| end.message == self.message).map(|_| Fate::Ended(event.clone())),
         }
     }
 }
@@ -148,13 +208,6 @@ fn fitting(records: &[Record]) -> usize {
         held <= WINDOW_BYTES
     });
     fitting.count().max(1)
-}
-
-fn fate_in(event: &Arc<LiveEvent>, message: MessageId) -> Option<Fate> {
-    match &event.event {
-        Some(ConversationEvent::AgentStarted(started)) if started.message == message => Some(Fate::Superseded),
-        _ => event.end().filter(|end| end.message == message).map(|_| Fate::Ended(event.clone())),
-    }
 }
 
 /// A merge that stands at a cursor.

@@ -159,7 +159,7 @@ impl Watched {
                     running.messages.push(message().to_owned());
                 }
             }
-            "dev.loquent.message.completed" | "dev.loquent.message.failed" => {
+            "dev.loquent.message.completed" | "dev.loquent.message.failed" | "dev.loquent.message.stopped" => {
                 if let Some(running) = self.running.get_mut(&record.subject) {
                     running.messages.retain(|open| open != message());
                     if running.messages.is_empty() {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use event_log::Chunk;
-use events::{ConversationEvent, Decoded, MessageId, Record, Sealed, Sequence};
+use events::event::Said;
+use events::{CallId, ConversationEvent, Decoded, MessageId, Record, RunId, Sealed, Sequence};
 use tokio::sync::OnceCell;
 
 use super::cut::Cut;
@@ -93,6 +94,14 @@ impl LiveEvent {
     /// Whether the message that this is about is whole now, broken off for good, or stopped.
     pub(super) fn is_the_last_of_its_message(&self) -> bool {
         matches!(self.event, Some(ConversationEvent::MessageSent(_))) || self.end().is_some()
+    }
+
+    /// What a model call that ends here has said, and whose it is, where its run goes on with tools.
+    pub(super) fn said(&self) -> Option<(RunId, CallId, &Said)> {
+        match self.event.as_ref()? {
+            ConversationEvent::ModelCallEnded(ended) => Some((ended.run, ended.call, ended.said.as_ref()?)),
+            _ => None,
+        }
     }
 
     /// The message that ends here.

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use events::event::AgentStarted;
 use events::{ChunkKind, ConversationEvent, Cursor, MessageId, OpenMessage, RunId, Sequence};
 
-use super::cut::{Cut, Cutting};
+use super::cut::Cut;
 use super::item::{LiveChunk, LiveEvent};
+use super::open::{Open, follow};
 
 /// More than this is not held: a refill brings what was dropped.
 const HELD_EVENTS: usize = 16;
@@ -28,29 +28,6 @@ pub(super) struct Merge {
     /// Chunks of epochs whose `AgentStarted` has not come by yet.
     early: Vec<Arc<LiveChunk>>,
     chunks: bool,
-}
-
-/// A message in flight.
-pub(super) struct Open {
-    pub(super) started: Sequence,
-    pub(super) message: MessageId,
-    pub(super) run: RunId,
-    pub(super) epoch: u32,
-    /// When its `AgentStarted` happened.
-    pub(super) at: DateTime<Utc>,
-    /// Index of the next chunk.
-    pub(super) next: u32,
-    /// Chunks from before this event are passed over, until something is delivered: the cursor did not name the message.
-    pub(super) floor: Sequence,
-    source: Source,
-}
-
-/// Where a message's chunks come from.
-enum Source {
-    /// From the log, as they come.
-    Log(BTreeMap<u32, Arc<LiveChunk>>),
-    /// It has ended: from its record.
-    Record(Cutting),
 }
 
 /// What is the reader's next.
@@ -83,60 +60,6 @@ pub(super) enum Delta {
     Plain(String),
 }
 
-impl Open {
-    pub(super) fn new(record: &events::Record, event: &AgentStarted) -> Self {
-        Self {
-            started: record.sequence,
-            message: event.message,
-            run: event.run,
-            epoch: event.epoch,
-            at: record.time,
-            next: 0,
-            floor: 0,
-            source: Source::Log(BTreeMap::new()),
-        }
-    }
-
-    /// `after` and delay of the next chunk, if it is there.
-    fn peek(&self) -> Option<(Sequence, u64)> {
-        match &self.source {
-            Source::Log(ahead) => ahead.get(&self.next).map(|live| (live.chunk.data.after, live.chunk.data.delay_ms)),
-            Source::Record(cutting) => cutting.peek().map(|span| (span.after, span.delay_ms)),
-        }
-    }
-
-    fn take(&mut self) -> Option<Piece> {
-        let (kind, delay, delta) = match &mut self.source {
-            Source::Log(ahead) => {
-                let live = ahead.remove(&self.next)?;
-                (live.chunk.data.kind, live.chunk.data.delay_ms, Delta::Sealed(live))
-            }
-            Source::Record(cutting) => {
-                let (span, delta) = cutting.take()?;
-                (span.kind, span.delay_ms, Delta::Plain(delta))
-            }
-        };
-        let (message, run, epoch, index) = (self.message, self.run, self.epoch, self.next);
-        self.next += 1;
-        Some(Piece { message, run, epoch, index, kind, at: self.at + Duration::from_millis(delay), delta })
-    }
-
-    fn pass_over_the_past(&mut self) {
-        while self.peek().is_some_and(|(after, _)| after < self.floor) {
-            self.take();
-        }
-    }
-
-    fn hold(&mut self, live: Arc<LiveChunk>) {
-        if let Source::Log(ahead) = &mut self.source
-            && live.chunk.data.epoch == self.epoch
-            && live.chunk.data.index >= self.next
-        {
-            ahead.insert(live.chunk.data.index, live);
-        }
-    }
-}
-
 impl Merge {
     /// A reader just after the event `sequence`, where these messages are in flight.
     pub(super) fn new(sequence: Sequence, mut open: Vec<Open>, chunks: bool) -> Self {
@@ -162,8 +85,7 @@ impl Merge {
 
     /// Whether a message is in flight whose chunks come one by one.
     pub(super) fn awaits_chunks(&self, only: Option<MessageId>) -> bool {
-        let awaited =
-            |open: &Open| matches!(open.source, Source::Log(_)) && only.is_none_or(|only| only == open.message);
+        let awaited = |open: &Open| !open.is_supplied() && only.is_none_or(|only| only == open.message);
         self.chunks && self.open.iter().any(awaited)
     }
 
@@ -174,19 +96,14 @@ impl Merge {
 
     /// Whether something is held: if that lasts, something was missed.
     pub(super) fn holds(&self) -> bool {
-        let ahead = |open: &Open| matches!(&open.source, Source::Log(ahead) if !ahead.is_empty());
-        !self.events.is_empty() || !self.early.is_empty() || self.open.iter().any(ahead)
+        !self.events.is_empty() || !self.early.is_empty() || self.open.iter().any(|open| open.held() > 0)
     }
 
     /// Lets go of everything held: a refill brings it again.
     pub(super) fn forget(&mut self) {
         self.events.clear();
         self.early.clear();
-        for open in &mut self.open {
-            if let Source::Log(ahead) = &mut open.source {
-                ahead.clear();
-            }
-        }
+        self.open.iter_mut().for_each(Open::forget);
     }
 
     /// An event came by.
@@ -199,8 +116,7 @@ impl Merge {
 
     /// A chunk came by.
     pub(super) fn chunk(&mut self, live: Arc<LiveChunk>) {
-        let full = |open: &Open| matches!(&open.source, Source::Log(ahead) if ahead.len() >= HELD_CHUNKS);
-        if self.early.len() >= HELD_CHUNKS || self.open.iter().any(full) {
+        if self.early.len() >= HELD_CHUNKS || self.open.iter().any(|open| open.held() >= HELD_CHUNKS) {
             return;
         }
         let chunk = &live.chunk.data;
@@ -219,10 +135,18 @@ impl Merge {
         }
     }
 
+    /// The chunks of a message in flight up to a model call of its epoch, from the records of the calls that have ended: the log
+    /// may have lost them.
+    pub(super) fn said(&mut self, message: MessageId, cut: Arc<Cut>) {
+        if let Some(open) = self.open.iter_mut().find(|open| open.message == message && self.chunks) {
+            open.said(cut);
+        }
+    }
+
     /// All the chunks of a message in flight, from the record of its end.
     pub(super) fn supply(&mut self, message: MessageId, cut: Arc<Cut>) {
         if let Some(open) = self.open.iter_mut().find(|open| open.message == message) {
-            open.source = Source::Record(Cutting::new(cut, open.next));
+            open.supply(cut);
         }
     }
 
@@ -239,9 +163,9 @@ impl Merge {
             && let Some(end) = event.end()
             && let Some(open) = self.open.iter_mut().find(|open| open.message == end.message)
         {
-            let Source::Record(_) = open.source else {
+            if !open.is_supplied() {
                 return Step::Cut(event.clone());
-            };
+            }
             if let Some(piece) = open.take() {
                 self.settle();
                 return Step::Chunk(piece);
@@ -274,20 +198,13 @@ impl Merge {
     fn deliver(&mut self, event: &LiveEvent) {
         self.sequence = event.sequence();
         self.settle();
-        match &event.event {
-            Some(ConversationEvent::AgentStarted(started)) => {
-                self.open.retain(|open| open.message != started.message);
-                let mut open = Open::new(&event.record, started);
-                let (mine, others) = self.early.drain(..).partition(|live| live.chunk.data.message == started.message);
-                self.early = others;
-                Vec::into_iter(mine).for_each(|live| open.hold(live));
-                self.open.push(open);
-            }
-            _ => {
-                if let Some(end) = event.end() {
-                    self.open.retain(|open| open.message != end.message);
-                }
-            }
+        follow(&mut self.open, event);
+        if let Some(ConversationEvent::AgentStarted(started)) = &event.event
+            && let Some(open) = self.open.last_mut()
+        {
+            let (mine, others) = self.early.drain(..).partition(|live| live.chunk.data.message == started.message);
+            self.early = others;
+            Vec::into_iter(mine).for_each(|live| open.hold(live));
         }
         self.early.retain(|live| live.chunk.data.after > event.record.sequence);
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use events::{Actor, ChunkTable, ConversationEvent, Field, PersonId, Record, Sealed};
+use events::event::Said;
+use events::{Actor, CallId, ChunkTable, ConversationEvent, Field, PersonId, Record, Sealed, Sequence};
 use keyring::Keyring;
 
 use super::change::{Change, MessageChange, ToolCallChange};
@@ -55,13 +56,8 @@ impl Opener<'_> {
         let table = self.open(end.chunks, end.message, "chunks").await?;
         let cut = match (&text, table) {
             (Some(text), Some(table)) => {
-                let table = ChunkTable::unpack(&table, end.started).ok();
                 let texts = Sources { text: text.clone(), reasoning, calls };
-                let cut = table.and_then(|table| Cut::new(table, texts));
-                cut.unwrap_or_else(|| {
-                    tracing::error!(message = %end.message, "an ended message's chunk table is not that of its text");
-                    Cut::default()
-                })
+                self.cut(end.started, &table, texts).unwrap_or_default()
             }
             _ => Cut::default(),
         };
@@ -70,6 +66,24 @@ impl Opener<'_> {
             _ => None,
         };
         Ok(Texts { text, reason, cut: Arc::new(cut) })
+    }
+
+    fn cut(&self, started: Sequence, table: &str, texts: Sources<Arc<str>>) -> Option<Cut> {
+        let table = ChunkTable::unpack(table, started).ok();
+        let cut = table.and_then(|table| Cut::new(table, texts));
+        if cut.is_none() {
+            let Record { subject, sequence, .. } = self.record;
+            tracing::error!(conversation = %subject, sequence, "a message's chunk table is not that of its text");
+        }
+        cut
+    }
+
+    /// What a model call has said; `None`: it was erased.
+    async fn said(&self, call: CallId, said: &Said) -> Result<Option<Sources<Arc<str>>>> {
+        let Some(text) = self.open(&said.text, call, "text").await? else { return Ok(None) };
+        let reasoning = self.open_any(said.reasoning.as_ref(), call, "reasoning").await?.unwrap_or_default();
+        let calls = self.open_any(said.calls.as_ref(), call, "calls").await?.unwrap_or_default();
+        Ok(Some(Sources { text, reasoning, calls }))
     }
 
     async fn texts(&self, event: &LiveEvent) -> Result<Texts> {
@@ -110,6 +124,25 @@ impl Opener<'_> {
 pub(super) async fn texts<'e>(keyring: &Keyring, event: &'e LiveEvent) -> Result<&'e Texts> {
     let opener = Opener { keyring, record: &event.record };
     event.texts.get_or_try_init(|| opener.texts(event)).await
+}
+
+/// The chunks of a message in flight up to the last of its run's ended model calls: these are all that went on with tools, in order.
+/// `None`: there is none since `started`, where its epoch began, or it was erased.
+pub(super) async fn said(keyring: &Keyring, calls: &[Arc<LiveEvent>], started: Sequence) -> Result<Option<Cut>> {
+    let Some(last) = calls.last().filter(|last| last.sequence() > started) else { return Ok(None) };
+    let mut parts = Vec::new();
+    let mut table = None;
+    for event in calls {
+        let Some((_, call, said)) = event.said() else { continue };
+        let opener = Opener { keyring, record: &event.record };
+        let Some(part) = opener.said(call, said).await? else { return Ok(None) };
+        parts.push(part);
+        if event.sequence() == last.sequence() {
+            table = opener.open(&said.chunks, call, "chunks").await?;
+        }
+    }
+    let opener = Opener { keyring, record: &last.record };
+    Ok(table.and_then(|table| opener.cut(started, &table, Sources::joined(&parts))))
 }
 
 /// The text of a chunk from the log; opened once for all who see it.

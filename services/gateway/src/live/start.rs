@@ -6,7 +6,7 @@ use std::sync::Arc;
 use events::{ConversationEvent, Cursor, OpenMessage};
 
 use super::item::LiveEvent;
-use super::merge::Open;
+use super::open::{Open, follow};
 
 /// Whether a search backwards for messages in flight may end at this event: one turn runs at a time, and its runs within it. A
 /// `TurnStopped` is no bound: a turn that waits can be stopped while another one runs.
@@ -20,14 +20,7 @@ pub(super) fn bounds_a_turn(event: &LiveEvent) -> bool {
 /// One that the cursor does not name continues with the chunks that came after the cursor's event or later.
 pub(super) fn open_at<'e>(history: impl IntoIterator<Item = &'e Arc<LiveEvent>>, cursor: &Cursor) -> Vec<Open> {
     let mut open: Vec<Open> = Vec::new();
-    for event in history {
-        if let Some(ConversationEvent::AgentStarted(started)) = &event.event {
-            open.retain(|open| open.message != started.message);
-            open.push(Open::new(&event.record, started));
-        } else if let Some(end) = event.end() {
-            open.retain(|open| open.message != end.message);
-        }
-    }
+    history.into_iter().for_each(|event| follow(&mut open, event));
     for open in &mut open {
         match cursor.open.iter().find(|named| named.started == open.started) {
             Some(named) => open.next = named.chunks,

@@ -1,11 +1,11 @@
-//! The text of a message that is still being written, from the log.
+//! The text of a message that is still being written, from its ended model calls and the log.
 
 use std::sync::Arc;
 
-use events::{ChunkKind, ConversationId, MessageId};
+use events::{ChunkKind, ChunkProduced, ConversationEvent, ConversationId, MessageId};
 
 use super::fill::turn_before;
-use super::item::LiveChunk;
+use super::item::{LiveChunk, LiveEvent};
 use super::{Live, opening};
 use crate::Result;
 
@@ -24,10 +24,16 @@ impl Live {
             let texts = opening::texts(&self.0.keyring, event).await?;
             return Ok(texts.text.as_deref().unwrap_or_default().to_owned());
         }
+        let Some(ConversationEvent::AgentStarted(started)) = &event.event else { return Ok(String::new()) };
+        let of_run = |event: &&Arc<LiveEvent>| event.said().is_some_and(|(run, ..)| run == started.run);
+        let calls: Vec<_> = history.iter().filter(of_run).cloned().collect();
+        let said = opening::said(&self.0.keyring, &calls, event.sequence()).await?.unwrap_or_default();
+        let mut text = said.text(ChunkKind::Text).to_owned();
         let chunks = self.0.chunks_of(conversation, message, event.record.time).await?;
-        let mut text = String::new();
-        for (index, chunk) in (0..).zip(chunks) {
-            if chunk.data.index != index {
+        let is_new = |data: &ChunkProduced| data.epoch == started.epoch && data.index as usize >= said.len();
+        let new = chunks.into_iter().filter(|chunk| is_new(&chunk.data));
+        for (index, chunk) in (said.len()..).zip(new) {
+            if chunk.data.index as usize != index {
                 break;
             }
             if chunk.data.kind == ChunkKind::Text {

@@ -10,6 +10,7 @@ mod watch;
 mod access;
 mod events;
 mod messages;
+mod parked;
 mod resume;
 mod sockets;
 mod teams;

@@ -32,7 +32,7 @@ pub(crate) struct Node {
     pub(crate) store: EventStore,
     pub(crate) log: EventLog,
     pub(crate) stop: CancellationToken,
-    _database: TestDatabase,
+    database: Arc<TestDatabase>,
 }
 
 impl From<&Node> for Tools {
@@ -50,8 +50,18 @@ impl Drop for Node {
 impl Node {
     pub(crate) async fn start() -> Self {
         let opened = database::testing::sqlite().await;
+        let keyring = Keyring::new(opened.database.clone(), MasterKey::generate());
+        Self::over(Arc::new(opened), keyring).await
+    }
+
+    /// Stops, and starts again: what was in memory only is gone, chunks among it.
+    pub(crate) async fn restart(self) -> Self {
+        self.stop.cancel();
+        Self::over(self.database.clone(), self.keyring.clone()).await
+    }
+
+    async fn over(opened: Arc<TestDatabase>, keyring: Keyring) -> Self {
         let database = opened.database.clone();
-        let keyring = Keyring::new(database.clone(), MasterKey::generate());
         let store = EventStore::new(database.clone()).await.unwrap();
         let settings = event_log::Settings { url: "embedded:".into(), ..event_log::Settings::default() };
         let log = EventLog::connect(settings, store.clone()).await.unwrap();
@@ -71,7 +81,7 @@ impl Node {
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(gateway.serve(listener, stop.clone()));
         tokio::spawn(projections::run(database, store.clone(), log.clone(), stop.clone()));
-        Self { router, address, keyring, commands, store, log, stop, _database: opened }
+        Self { router, address, keyring, commands, store, log, stop, database: opened }
     }
 
     pub(crate) fn token(&self, subject: &str, lifetime: Duration) -> String {

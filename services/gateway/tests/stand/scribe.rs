@@ -4,8 +4,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use commands::rules::{
-    CallEnd, ClaimRun, EndRun, EndTool, Limits, NewCall, NewToolCall, RequestTools, RunEnd, StartTool, StartTurn,
-    ToolEnd,
+    BeginCall, CallEnd, ClaimRun, EndRun, EndTool, Limits, NewCall, NewToolCall, RequestTools, RunEnd, StartTool,
+    StartTurn, ToolEnd,
 };
 use commands::{Cause, Commands, Outcome};
 use event_log::{EventLog, NewChunk};
@@ -40,6 +40,11 @@ pub struct Scribe {
     text: String,
     reasoning: String,
     calls: String,
+    /// What of these the model calls said that have ended, in all epochs, and how many of them there are.
+    said: (String, String, String),
+    answered: u32,
+    /// The last event of its own that it knows of.
+    seen: Sequence,
 }
 
 impl Scribe {
@@ -103,6 +108,9 @@ impl Scribe {
             text: String::new(),
             reasoning: String::new(),
             calls: String::new(),
+            said: Default::default(),
+            answered: 0,
+            seen: 0,
         }
     }
 
@@ -120,14 +128,43 @@ impl Scribe {
         self.tools.commands.react(self.conversation, command, reaction(self.cause)).await.unwrap()
     }
 
-    /// Takes the run, or takes it over: what was written before is forgotten.
+    /// Goes on with other tools: those of a node that has started again.
+    pub fn move_to(&mut self, tools: impl Into<Tools>) {
+        self.tools = tools.into();
+    }
+
+    /// Takes the run, or takes it over: what was written before is forgotten, but for what ended calls said, which is said again.
     pub async fn claim(&mut self) {
         self.epoch += 1;
         let abandoned = self.ended(CallOutcome::Abandoned);
+        let new = self.new_call();
+        let outcome = self.react(ClaimRun { run: self.run, epoch: self.epoch, abandoned, call: new }).await;
+        let is_start =
+            |record: &&events::Record| matches!(record.event(), Ok(Decoded::Known(ConversationEvent::AgentStarted(_))));
+        let record = outcome.records.iter().find(is_start).unwrap();
+        (self.started, self.started_at, self.seen) = (record.sequence, record.time, record.sequence);
+        (self.spans, self.text, self.reasoning, self.calls) = Default::default();
+        let (text, reasoning, calls) = self.said.clone();
+        for (kind, text) in [(ChunkKind::Reasoning, reasoning), (ChunkKind::Text, text), (ChunkKind::ToolCall, calls)] {
+            if !text.is_empty() {
+                self.produce(kind, &text).await;
+            }
+        }
+    }
+
+    /// Asks the model again, after its tools.
+    pub async fn go_on(&mut self) {
+        let call = self.new_call();
+        let (run, epoch, answered) = (self.run, self.epoch, self.answered);
+        self.seen = self.react(BeginCall { run, epoch, before: None, answered, call }).await.sequence();
+    }
+
+    fn new_call(&mut self) -> NewCall {
         let (profile, digest) = (String::from("p"), "00".into());
         let context = ContextReference { conversation: self.conversation, up_to: 1, profile, renderer: 1, digest };
         let call = CallId::generate();
-        let new = NewCall {
+        self.call = Some(call);
+        NewCall {
             call,
             attempt: 1,
             model: "offline".into(),
@@ -135,13 +172,7 @@ impl Scribe {
             prompt_bytes: 1,
             reserved: None,
             limits: Limits { calls: u32::MAX, cost: None },
-        };
-        let outcome = self.react(ClaimRun { run: self.run, epoch: self.epoch, abandoned, call: new }).await;
-        let is_start =
-            |record: &&events::Record| matches!(record.event(), Ok(Decoded::Known(ConversationEvent::AgentStarted(_))));
-        let record = outcome.records.iter().find(is_start).unwrap();
-        (self.started, self.started_at, self.call) = (record.sequence, record.time, Some(call));
-        (self.spans, self.text, self.reasoning, self.calls) = Default::default();
+        }
     }
 
     fn ended(&mut self, outcome: CallOutcome) -> Option<CallEnd> {
@@ -181,7 +212,7 @@ impl Scribe {
             index,
             kind,
             delta: self.key.seal(&field, delta),
-            after: self.started,
+            after: self.seen,
             delay_ms,
         };
         let chunk = NewChunk {
@@ -194,6 +225,7 @@ impl Scribe {
             data,
         };
         let after = self.tools.log.publish_chunk(chunk).await.unwrap();
+        self.seen = after;
         self.spans.push(ChunkSpan { kind, bytes: u32::try_from(delta.len()).unwrap(), delay_ms, after });
         match kind {
             ChunkKind::Reasoning => self.reasoning += delta,
@@ -207,13 +239,15 @@ impl Scribe {
         let end = self.ended(CallOutcome::Completed).unwrap();
         let call = CallId::generate();
         let said = Said {
-            text: self.seal_of(end.call, "text", &self.text),
-            reasoning: None,
-            calls: Some(self.seal_of(end.call, "calls", &self.calls)),
+            text: self.seal_of(end.call, "text", &self.text[self.said.0.len()..]),
+            reasoning: Some(self.seal_of(end.call, "reasoning", &self.reasoning[self.said.1.len()..])),
+            calls: Some(self.seal_of(end.call, "calls", &self.calls[self.said.2.len()..])),
             chunks: self.seal_of(end.call, "chunks", &ChunkTable(self.spans.clone()).pack(self.started)),
         };
         let approval = if asks { Approval::Ask } else { Approval::Auto };
         let expires_at = Utc::now() + TimeDelta::hours(1);
+        self.said = (self.text.clone(), self.reasoning.clone(), self.calls.clone());
+        self.answered += 1;
         let (tool, arguments) = ("lookup".to_owned(), self.seal_of(call, "arguments", arguments));
         let wanted = NewToolCall {
             call,

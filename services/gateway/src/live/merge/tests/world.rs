@@ -52,6 +52,8 @@ pub(super) struct World {
     pub(super) chunks: Vec<Arc<LiveChunk>>,
     /// By `started` of the epoch that the message ended in: the end's sequence and its chunks.
     pub(super) ends: BTreeMap<Sequence, (Sequence, Arc<Cut>)>,
+    /// The log has lost what was said first; ended model calls have it.
+    pub(super) forgets: bool,
 }
 
 impl World {
@@ -59,7 +61,7 @@ impl World {
         let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (conversation, person) = (ConversationId::generate(), PersonId::generate());
         let (events, chunks, ends) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let mut world = Self { conversation, person, start, events, chunks, ends };
+        let mut world = Self { conversation, person, start, events, chunks, ends, forgets: false };
         world.append(ConversationStarted {
             starter: person,
             title: None,
