@@ -151,16 +151,18 @@ fn sequence(update: &Value) -> u64 {
 }
 
 /// How many hidden events stand between two that are shown, at least and at most: a claim begins a model call, the end of a
-/// message ends that call before and its run after (not where it was stopped), a takeover ends the dead worker's call, the
+/// message ends that call and its run (not where it was stopped), a takeover ends the dead worker's call, the
 /// first tool call of several the call that wanted it.
 fn hidden(before: &Value, after: &Value) -> (u64, u64) {
     let (least, most) = match kind(before) {
-        "AgentStarted" | "MessageCompleted" | "MessageFailed" => (1, 1),
+        "AgentStarted" => (1, 1),
+        "MessageCompleted" => (2, 2),
+        "MessageFailed" => (1, 2),
+        "MessageStopped" => (0, 1),
         _ => (0, 0),
     };
     match kind(after) {
-        "MessageCompleted" => (least + 1, most + 1),
-        "MessageFailed" | "MessageStopped" | "AgentStarted" | "ToolCallRequested" => (least, most + 1),
+        "AgentStarted" | "ToolCallRequested" => (least, most + 1),
         _ => (least, most),
     }
 }

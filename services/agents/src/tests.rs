@@ -89,8 +89,8 @@ async fn a_message_is_answered_and_the_answer_is_its_chunks() {
             "TurnPlanned",
             "AgentStarted",
             "ModelCallStarted",
-            "ModelCallEnded",
             "MessageCompleted",
+            "ModelCallEnded",
             "AgentCompleted",
             "TurnCompleted",
         ];

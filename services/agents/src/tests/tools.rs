@@ -77,8 +77,8 @@ async fn a_tool_runs_and_the_model_goes_on_with_its_result() {
             "ToolCallStarted",
             "ToolCallCompleted",
             "ModelCallStarted",
-            "ModelCallEnded",
             "MessageCompleted",
+            "ModelCallEnded",
             "AgentCompleted",
             "TurnCompleted",
         ];

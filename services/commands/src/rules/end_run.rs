@@ -1,4 +1,4 @@
-//! A run ends, for good: its model call, its message, itself, the tool call that asked for it and, if no other run is left, its
+//! A run ends, for good: its message, its model call, itself, the tool call that asked for it and, if no other run is left, its
 //! turn, at once. Only the last epoch may say so; epoch 0 where no worker could ever begin.
 
 use events::event::{
@@ -62,14 +62,13 @@ impl EndRun {
         if run.epoch != self.epoch || !is_begun {
             return Err(Refusal::Stale);
         }
-        let mut spent = run.spent.clone();
-        let mut events = Vec::new();
-        if let Some(ended) = super::end_open_call(run, self.call.as_ref())? {
-            spent = spent.plus(&ended.spent);
-            events.push(ended.into());
-        }
-        events.extend(unknown_writes(run).map(|call| ToolCallUncertain { call, error: None }.into()));
+        let ended = super::end_open_call(run, self.call.as_ref())?;
+        let spent = ended.iter().fold(run.spent.clone(), |spent, ended| spent.plus(&ended.spent));
+        let uncertain = unknown_writes(run).map(|call| ToolCallUncertain { call, error: None }.into());
+        let mut events: Vec<ConversationEvent> = uncertain.collect();
+        // First of all that end here: a reader gets the message's last chunks just before it.
         events.push(self.message(run, &spent));
+        events.extend(ended.map(Into::into));
         match &self.end {
             RunEnd::Completed { .. } => events.push(AgentCompleted { run: run.run, spent }.into()),
             RunEnd::Failed { error, .. } => {
@@ -138,9 +137,9 @@ mod tests {
 
     use super::*;
     use crate::tests::fixtures::{
-        begun, call, call_abandoned, call_end, claimed, claimed_in, complete, completed, facts, fail, failed,
-        failed_unclaimed, given, message_stopped, plan, planned, planned_run, refusal, sealed, sent, spent, started,
-        stop, stop_requested, tool, tools_requested, turn_completed, turn_failed, turn_of, turn_stopped,
+        begun, call, call_abandoned, call_end, call_ended, claimed, claimed_in, complete, completed, facts, fail,
+        failed, failed_unclaimed, given, message_stopped, plan, planned, planned_run, refusal, sealed, sent, spent,
+        started, stop, stop_requested, tool, tools_requested, turn_completed, turn_failed, turn_of, turn_stopped,
     };
 
     /// `AgentStarted` stands at sequence 5, its `ModelCallStarted` at 6.
@@ -167,7 +166,7 @@ mod tests {
     fn the_end_names_the_attempt_that_won_and_counts_what_others_took() {
         let taken_over = with(with(running(), [call_abandoned(1, 1)]), claimed(1, 2));
         let events = given(taken_over.clone()).when(complete(1, 2).into()).inspect_result().expect("accepted");
-        let Some(ConversationEvent::MessageCompleted(message)) = &events[1].0 else { panic!("{events:?}") };
+        let Some(ConversationEvent::MessageCompleted(message)) = &events[0].0 else { panic!("{events:?}") };
         assert_eq!((message.epoch, message.started), (2, 8));
         assert_eq!(message.spent, Spent { estimated: true, ..spent() });
         assert_eq!(refusal(given(taken_over).when(complete(1, 1).into())), "STALE");
@@ -215,7 +214,8 @@ mod tests {
         let stopping = with(running(), [stop_requested(1)]);
         let events = given(stopping).when(stop(1, 1).into()).inspect_result().expect("accepted");
         let events: Vec<_> = events.into_iter().filter_map(|fact| fact.0).collect();
-        assert_eq!(events[1..], [message_stopped(1, 1, 5, spent()), turn_stopped(1)]);
+        let ended = call_ended(1, call(1, 1), CallOutcome::Stopped);
+        assert_eq!(events, [message_stopped(1, 1, 5, spent()), ended, turn_stopped(1)]);
     }
 
     #[test]

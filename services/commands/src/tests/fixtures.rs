@@ -192,7 +192,7 @@ pub(crate) fn completed(number: u128, epoch: u32, started: Sequence) -> [Convers
         spent: spent(),
     };
     let completed = AgentCompleted { run: run(number), spent: spent() };
-    [call_ended(number, call(number, epoch), CallOutcome::Completed), message.into(), completed.into()]
+    [message.into(), call_ended(number, call(number, epoch), CallOutcome::Completed), completed.into()]
 }
 pub(crate) fn stop_requested(number: u128) -> ConversationEvent {
     StopRequested { turn: turn(number), by: person(STARTER), roll_back: false }.into()
@@ -219,7 +219,7 @@ pub(crate) fn turn_completed(number: u128) -> ConversationEvent {
 }
 pub(crate) fn failed(number: u128, epoch: u32, started: Sequence) -> [ConversationEvent; 3] {
     let [message, run] = failed_unclaimed(number, epoch, started, spent());
-    [call_ended(number, call(number, epoch), CallOutcome::Failed), message, run]
+    [message, call_ended(number, call(number, epoch), CallOutcome::Failed), run]
 }
 pub(crate) fn failed_unclaimed(number: u128, epoch: u32, started: Sequence, spent: Spent) -> [ConversationEvent; 2] {
     let message = MessageFailed {

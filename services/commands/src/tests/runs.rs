@@ -32,8 +32,8 @@ async fn a_message_is_answered_in_one_chain_of_causes() {
             ("TurnPlanned", Actor::System, Some(stream[1].id)),
             ("AgentStarted", Actor::Agent("assistant".into()), Some(stream[3].id)),
             ("ModelCallStarted", Actor::Agent("assistant".into()), Some(stream[3].id)),
-            ("ModelCallEnded", Actor::Agent("assistant".into()), Some(stream[4].id)),
             ("MessageCompleted", Actor::Agent("assistant".into()), Some(stream[4].id)),
+            ("ModelCallEnded", Actor::Agent("assistant".into()), Some(stream[4].id)),
             ("AgentCompleted", Actor::Agent("assistant".into()), Some(stream[4].id)),
             ("TurnCompleted", Actor::Agent("assistant".into()), Some(stream[4].id)),
         ];
@@ -43,8 +43,8 @@ async fn a_message_is_answered_in_one_chain_of_causes() {
             assert_eq!(record.correlationid, stream[0].id);
         }
         assert_eq!(stream.len(), expected.len());
-        assert_eq!(names(&ended.records), ["ModelCallEnded", "MessageCompleted", "AgentCompleted", "TurnCompleted"]);
-        let ConversationEvent::MessageCompleted(message) = event(&stream[7]) else { panic!() };
+        assert_eq!(names(&ended.records), ["MessageCompleted", "ModelCallEnded", "AgentCompleted", "TurnCompleted"]);
+        let ConversationEvent::MessageCompleted(message) = event(&stream[6]) else { panic!() };
         assert_eq!((message.epoch, message.started), (1, 5));
         assert!(ended.loaded.state.turn.is_none() && ended.loaded.state.waiting.is_empty());
     }

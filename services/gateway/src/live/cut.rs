@@ -7,6 +7,8 @@ use events::{ChunkKind, ChunkSpan, ChunkTable};
 /// A message's texts and where they were cut; empty where the message was erased.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Cut {
+    /// Index of its first chunk: 0, unless it is what one model call of several has said.
+    first: usize,
     spans: Vec<ChunkSpan>,
     texts: Sources<Arc<str>>,
 }
@@ -50,12 +52,29 @@ impl Cut {
     /// `None` where the table is not that of these texts.
     pub(super) fn new(table: ChunkTable, texts: Sources<Arc<str>>) -> Option<Self> {
         table.cut(&texts.text, &texts.reasoning, &texts.calls)?;
-        Some(Self { spans: table.0, texts })
+        Some(Self { first: 0, spans: table.0, texts })
     }
 
-    /// How many chunks it has.
-    pub(super) fn len(&self) -> usize {
-        self.spans.len()
+    /// The last chunks of a table: those of these texts. `None` where no chunk begins where the texts do.
+    pub(super) fn last_of(mut table: ChunkTable, texts: Sources<Arc<str>>) -> Option<Self> {
+        let kinds = [ChunkKind::Text, ChunkKind::Reasoning, ChunkKind::ToolCall];
+        let mut left: usize = kinds.iter().map(|kind| texts.of(*kind).len()).sum();
+        let mut first = table.0.len();
+        while left > 0 {
+            first = first.checked_sub(1)?;
+            left = left.checked_sub(table.0[first].bytes as usize)?;
+        }
+        Self::new(ChunkTable(table.0.split_off(first)), texts).map(|cut| Self { first, ..cut })
+    }
+
+    /// Index of its first chunk.
+    pub(super) fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Index after that of its last chunk.
+    pub(super) fn end(&self) -> usize {
+        self.first + self.spans.len()
     }
 
     /// All of it of one kind.
@@ -77,10 +96,10 @@ impl Sources<Arc<str>> {
 }
 
 impl Cutting {
-    /// The place before the chunk with this index.
+    /// The place before the chunk with this index; one that the cut begins with, at the earliest.
     pub(super) fn new(cut: Arc<Cut>, index: u32) -> Self {
         let mut cutting = Self { cut, index: 0, passed: Sources::default() };
-        while cutting.index < index as usize && cutting.skip().is_some() {}
+        while cutting.cut.first + cutting.index < index as usize && cutting.skip().is_some() {}
         cutting
     }
 
@@ -147,7 +166,20 @@ mod tests {
     fn a_cuts_text_ends_where_its_table_does() {
         let table = ChunkTable(cut().spans[..2].to_vec());
         let cut = Cut::new(table, cut().texts.clone()).unwrap_or_default();
-        assert_eq!((cut.len(), cut.text(ChunkKind::Text), cut.text(ChunkKind::ToolCall)), (2, "Hä", ""));
+        assert_eq!((cut.end(), cut.text(ChunkKind::Text), cut.text(ChunkKind::ToolCall)), (2, "Hä", ""));
+    }
+
+    #[test]
+    fn what_one_call_has_said_are_the_last_chunks_of_its_table() {
+        let table = || ChunkTable(cut().spans.clone());
+        let texts = |text: &str| Sources { text: text.into(), reasoning: "!".into(), calls: "!".into() };
+        let last = Arc::new(Cut::last_of(table(), texts("ll")).unwrap_or_default());
+        assert_eq!((last.first(), last.end()), (3, 6));
+        let mut cutting = Cutting::new(last, 4);
+        let rest: Vec<_> = std::iter::from_fn(|| cutting.take().map(|(_, delta)| delta)).collect();
+        assert_eq!(rest, ["ll", "!"]);
+        assert_eq!(Cut::last_of(table(), texts("lla")), None);
+        assert_eq!(Cut::last_of(table(), Sources::default()).map(|cut| cut.first()), Some(6));
     }
 
     #[test]

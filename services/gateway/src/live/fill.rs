@@ -126,8 +126,9 @@ impl Fill {
                 Fate::Ended(end) => merge.supply(message, opening::texts(&parts.keyring, &end).await?.cut.clone()),
                 Fate::Superseded => {}
                 Fate::Open(said) => {
-                    if let Some(cut) = opening::said(&parts.keyring, &said, sought.started).await? {
-                        merge.said(message, Arc::new(cut));
+                    if let Some(last) = said.last() {
+                        let cut = opening::said(&parts.keyring, &said, sought.started).await?.unwrap_or_default();
+                        merge.said(message, last.sequence(), Arc::new(cut));
                     }
                     match parts.chunks_of(conversation, message, sought.since).await {
                         Ok(chunks) => merge.backlog(message, chunks.into_iter().map(LiveChunk::new)),

@@ -96,6 +96,11 @@ impl LiveEvent {
         matches!(self.event, Some(ConversationEvent::MessageSent(_))) || self.end().is_some()
     }
 
+    /// Whether all chunks of this message come before this that its run has produced so far.
+    pub(super) fn closes(&self, message: MessageId, run: RunId) -> bool {
+        self.end().is_some_and(|end| end.message == message) || self.said().is_some_and(|(of, ..)| of == run)
+    }
+
     /// What a model call that ends here has said, and whose it is, where its run goes on with tools.
     pub(super) fn said(&self) -> Option<(RunId, CallId, &Said)> {
         match self.event.as_ref()? {

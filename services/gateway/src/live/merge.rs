@@ -2,7 +2,8 @@
 //!
 //! An event is delivered at its sequence. A chunk is delivered when its `AgentStarted` was, its epoch is the message's highest,
 //! its index is the next and the event that it came after was delivered. Before the end of a message is delivered, its
-//! remaining chunks are, cut from the end's own record. Everything else is held, or was delivered before and is dropped.
+//! remaining chunks are, cut from the end's own record; before its run goes on with tools, those of the model call that wanted these.
+//! Everything else is held, or was delivered before and is dropped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub(super) struct Merge {
 pub(super) enum Step {
     Event(Arc<LiveEvent>),
     Chunk(Piece),
-    /// This end of a message is next, and its chunks are wanted before it: [`Merge::supply`] them.
+    /// This end of a message, or of a model call of it, is next, and its chunks are wanted before it: [`Merge::supply`] them, or
+    /// [`Merge::said`].
     Cut(Arc<LiveEvent>),
     /// An event is missing.
     Gap,
@@ -137,9 +139,9 @@ impl Merge {
 
     /// The chunks of a message in flight up to a model call of its epoch, from the records of the calls that have ended: the log
     /// may have lost them.
-    pub(super) fn said(&mut self, message: MessageId, cut: Arc<Cut>) {
+    pub(super) fn said(&mut self, message: MessageId, call_ended: Sequence, cut: Arc<Cut>) {
         if let Some(open) = self.open.iter_mut().find(|open| open.message == message && self.chunks) {
-            open.said(cut);
+            open.said(call_ended, cut);
         }
     }
 
@@ -160,13 +162,14 @@ impl Merge {
             return Step::Gap;
         }
         if self.chunks
-            && let Some(end) = event.end()
-            && let Some(open) = self.open.iter_mut().find(|open| open.message == end.message)
+            && let Some(open) = self.open.iter_mut().find(|open| event.closes(open.message, open.run))
         {
-            if !open.is_supplied() {
+            if !open.is_supplied_to(event) {
                 return Step::Cut(event.clone());
             }
-            if let Some(piece) = open.take() {
+            if event.end().is_some()
+                && let Some(piece) = open.take()
+            {
                 self.settle();
                 return Step::Chunk(piece);
             }

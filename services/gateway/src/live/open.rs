@@ -26,6 +26,8 @@ pub(super) struct Open {
     pub(super) floor: Sequence,
     /// The first model call of the run, in whatever epoch, after which it went on with tools.
     pub(super) first_said: Option<Sequence>,
+    /// What model calls have said that ended up to this event was supplied.
+    said_to: Sequence,
     source: Source,
 }
 
@@ -48,6 +50,7 @@ impl Open {
             next: 0,
             floor: 0,
             first_said: None,
+            said_to: 0,
             source: Source::Log { said: None, ahead: BTreeMap::new() },
         }
     }
@@ -116,9 +119,12 @@ impl Open {
         }
     }
 
-    /// Its chunks up to a model call of this epoch that has ended. Kept while there is something to come of them.
-    pub(super) fn said(&mut self, cut: Arc<Cut>) {
-        if let Source::Log { said, .. } = &mut self.source {
+    /// Its chunks up to a model call of this epoch that ended at `sequence`. Kept while there is something to come of them.
+    pub(super) fn said(&mut self, sequence: Sequence, cut: Arc<Cut>) {
+        self.said_to = self.said_to.max(sequence);
+        if let Source::Log { said, .. } = &mut self.source
+            && cut.first() <= self.next as usize
+        {
             *said = Some(Cutting::new(cut, self.next)).filter(|cutting| cutting.peek().is_some());
         }
     }
@@ -128,9 +134,14 @@ impl Open {
         self.source = Source::Record(Cutting::new(cut, self.next));
     }
 
-    /// Whether all its chunks were supplied.
+    /// Whether all its chunks were supplied: it has ended.
     pub(super) fn is_supplied(&self) -> bool {
         matches!(self.source, Source::Record(_))
+    }
+
+    /// Whether its chunks were supplied that come before this event, which [closes](LiveEvent::closes) it.
+    pub(super) fn is_supplied_to(&self, event: &LiveEvent) -> bool {
+        self.is_supplied() || (event.end().is_none() && self.said_to >= event.sequence())
     }
 }
 

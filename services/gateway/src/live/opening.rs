@@ -57,7 +57,7 @@ impl Opener<'_> {
         let cut = match (&text, table) {
             (Some(text), Some(table)) => {
                 let texts = Sources { text: text.clone(), reasoning, calls };
-                self.cut(end.started, &table, texts).unwrap_or_default()
+                self.cut(Cut::new, end.started, &table, texts).unwrap_or_default()
             }
             _ => Cut::default(),
         };
@@ -68,9 +68,15 @@ impl Opener<'_> {
         Ok(Texts { text, reason, cut: Arc::new(cut) })
     }
 
-    fn cut(&self, started: Sequence, table: &str, texts: Sources<Arc<str>>) -> Option<Cut> {
+    fn cut(
+        &self,
+        cut: fn(ChunkTable, Sources<Arc<str>>) -> Option<Cut>,
+        started: Sequence,
+        table: &str,
+        texts: Sources<Arc<str>>,
+    ) -> Option<Cut> {
         let table = ChunkTable::unpack(table, started).ok();
-        let cut = table.and_then(|table| Cut::new(table, texts));
+        let cut = table.and_then(|table| cut(table, texts));
         if cut.is_none() {
             let Record { subject, sequence, .. } = self.record;
             tracing::error!(conversation = %subject, sequence, "a message's chunk table is not that of its text");
@@ -126,6 +132,18 @@ pub(super) async fn texts<'e>(keyring: &Keyring, event: &'e LiveEvent) -> Result
     event.texts.get_or_try_init(|| opener.texts(event)).await
 }
 
+/// The chunks that one model call has said, after which its run goes on with tools; none where it was erased. Its message's epoch
+/// began at `started`.
+pub(super) async fn said_by(keyring: &Keyring, event: &LiveEvent, started: Sequence) -> Result<Cut> {
+    let Some((_, call, said)) = event.said() else { return Ok(Cut::default()) };
+    let opener = Opener { keyring, record: &event.record };
+    let (texts, table) = (opener.said(call, said).await?, opener.open(&said.chunks, call, "chunks").await?);
+    Ok(match (texts, table) {
+        (Some(texts), Some(table)) => opener.cut(Cut::last_of, started, &table, texts).unwrap_or_default(),
+        _ => Cut::default(),
+    })
+}
+
 /// The chunks of a message in flight up to the last of its run's ended model calls: these are all that went on with tools, in order.
 /// `None`: there is none since `started`, where its epoch began, or it was erased.
 pub(super) async fn said(keyring: &Keyring, calls: &[Arc<LiveEvent>], started: Sequence) -> Result<Option<Cut>> {
@@ -142,7 +160,7 @@ pub(super) async fn said(keyring: &Keyring, calls: &[Arc<LiveEvent>], started: S
         }
     }
     let opener = Opener { keyring, record: &last.record };
-    Ok(table.and_then(|table| opener.cut(started, &table, Sources::joined(&parts))))
+    Ok(table.and_then(|table| opener.cut(Cut::new, started, &table, Sources::joined(&parts))))
 }
 
 /// The text of a chunk from the log; opened once for all who see it.

@@ -30,9 +30,9 @@ impl Live {
         let said = opening::said(&self.0.keyring, &calls, event.sequence()).await?.unwrap_or_default();
         let mut text = said.text(ChunkKind::Text).to_owned();
         let chunks = self.0.chunks_of(conversation, message, event.record.time).await?;
-        let is_new = |data: &ChunkProduced| data.epoch == started.epoch && data.index as usize >= said.len();
+        let is_new = |data: &ChunkProduced| data.epoch == started.epoch && data.index as usize >= said.end();
         let new = chunks.into_iter().filter(|chunk| is_new(&chunk.data));
-        for (index, chunk) in (said.len()..).zip(new) {
+        for (index, chunk) in (said.end()..).zip(new) {
             if chunk.data.index as usize != index {
                 break;
             }

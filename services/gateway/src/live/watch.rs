@@ -275,9 +275,23 @@ impl Watch {
     }
 
     async fn cut(&mut self, event: &LiveEvent) -> Result<()> {
-        let Some(end) = event.end() else { return Ok(()) };
-        let cut = opening::texts(&self.parts.keyring, event).await?.cut.clone();
-        self.merge.supply(end.message, cut);
+        let keyring = &self.parts.keyring;
+        if let Some(end) = event.end() {
+            let cut = opening::texts(keyring, event).await?.cut.clone();
+            self.merge.supply(end.message, cut);
+            return Ok(());
+        }
+        let Some(open) = self.merge.open().iter().find(|open| event.closes(open.message, open.run)) else {
+            return Ok(());
+        };
+        let (message, next) = (open.message, open.next as usize);
+        let cut = opening::said_by(keyring, event, open.started).await?;
+        if cut.first() > next {
+            // Chunks from before this call are missing too: earlier calls have them.
+            let conversation = self.conversation;
+            Fill::new(None).supply(&self.parts, conversation, &mut self.merge, Some(message)).await?;
+        }
+        self.merge.said(message, event.sequence(), Arc::new(cut));
         Ok(())
     }
 

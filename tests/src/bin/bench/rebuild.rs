@@ -165,8 +165,6 @@ fn answered(run: RunId, message: MessageId, started: Sequence, context: ContextR
     let spent = Spent { usage, ..Spent::default() };
     [
         ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, prompt_bytes: 400, reserved: None }.into(),
-        ModelCallEnded { call, run, outcome: CallOutcome::Completed, spent: spent.clone(), cached: false, said: None }
-            .into(),
         MessageCompleted {
             message,
             run,
@@ -180,6 +178,8 @@ fn answered(run: RunId, message: MessageId, started: Sequence, context: ContextR
             spent: spent.clone(),
         }
         .into(),
+        ModelCallEnded { call, run, outcome: CallOutcome::Completed, spent: spent.clone(), cached: false, said: None }
+            .into(),
         AgentCompleted { run, spent }.into(),
     ]
 }

@@ -41,7 +41,7 @@ impl World {
                         let chunks = self.chunks[..logged].iter().filter(|live| live.chunk.data.message == message);
                         let lost = end.filter(|_| self.forgets).map_or(0, |(_, cut)| {
                             let said = chunks.clone().filter(|live| live.chunk.data.epoch == epoch).count() * 2 / 3;
-                            merge.said(message, first_of(cut, said));
+                            merge.said(message, started, first_of(cut, said));
                             u32::try_from(said / 2).unwrap()
                         });
                         merge.backlog(message, chunks.filter(|live| live.chunk.data.index >= lost).cloned());
@@ -53,7 +53,13 @@ impl World {
         self.drain(merge, seen);
         for sequence in merge.sequence()..until {
             merge.event(self.events[usize::try_from(sequence).unwrap()].clone());
-            let Step::Event(event) = self.next(merge) else { panic!("an event was given") };
+            let event = loop {
+                match self.next(merge) {
+                    Step::Event(event) => break event,
+                    Step::Chunk(piece) => seen.chunk(merge, &piece),
+                    _ => panic!("an event was given"),
+                }
+            };
             seen.event(merge, &event);
             supply(merge);
             self.drain(merge, seen);
@@ -64,9 +70,15 @@ impl World {
     fn next(&self, merge: &mut Merge) -> Step {
         loop {
             match merge.step() {
-                Step::Cut(end) => {
+                Step::Cut(end) if end.end().is_some() => {
                     let (message, cut) = self.cut(&end);
                     merge.supply(message, cut);
+                }
+                Step::Cut(ended) => {
+                    let open = merge.open().iter().find(|open| ended.closes(open.message, open.run)).unwrap();
+                    let (message, cut) = (open.message, self.said[&ended.sequence()].clone());
+                    assert!(cut.first() <= open.next as usize);
+                    merge.said(message, ended.sequence(), cut);
                 }
                 step => return step,
             }
@@ -162,9 +174,11 @@ impl Seen {
         Self { items: self.items[place + 1..].to_vec() }
     }
 
-    /// No chunk stands before its `AgentStarted`, after its end or before the event that it came after; none is missing before the end.
+    /// No chunk stands before its `AgentStarted`, after its end or before the event that it came after; none is missing before the end,
+    /// or that of its model call.
     fn check_order(&self, world: &World) {
         let mut open: BTreeMap<MessageId, (u32, u32)> = BTreeMap::new();
+        let mut runs = BTreeMap::new();
         let mut sequence = 0;
         for (_, item) in &self.items {
             match item {
@@ -174,6 +188,9 @@ impl Seen {
                     let event = &world.events[usize::try_from(sequence).unwrap() - 1];
                     if let Some(ConversationEvent::AgentStarted(started)) = &event.event {
                         open.insert(started.message, (started.epoch, 0));
+                        runs.insert(started.run, started.message);
+                    } else if let Some((run, ..)) = event.said() {
+                        assert_eq!(open[&runs[&run]].1 as usize, world.said[&sequence].end());
                     } else if let Some(end) = event.end() {
                         let (_, next) = open.remove(&end.message).unwrap();
                         let all = world
@@ -277,6 +294,23 @@ fn whatever_way_a_reader_resumes_it_sees_the_rest_of_what_it_saw_live() {
                 assert!(contiguous);
             }
         }
+    }
+}
+
+#[test]
+fn events_that_come_by_before_their_chunks_change_no_cursor() {
+    for seed in 0..100 {
+        let mut dice = Dice::new(seed);
+        let mut world = World::random(&mut dice, 0);
+        world.answer(&mut dice);
+        let (mut live, mut replay) = (Seen::default(), Seen::default());
+        let mut merge = world.merge_at(&Cursor::at(0));
+        for event in &world.events {
+            merge.event(event.clone());
+            world.drain(&mut merge, &mut live);
+        }
+        world.fill(&mut world.merge_at(&Cursor::at(0)), world.last(), world.chunks.len(), &mut replay);
+        assert_eq!(live.items, replay.items, "seed {seed}");
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use event_log::Chunk;
 use events::event::{
-    AgentCompleted, AgentStarted, ContextReference, ConversationStarted, MessageCompleted, MessageFailed, MessageSent,
-    MessageStopped, Spent, TurnCompleted, TurnStarted, TurnStopped,
+    AgentCompleted, AgentStarted, CallOutcome, ContextReference, ConversationStarted, MessageCompleted, MessageFailed,
+    MessageSent, MessageStopped, ModelCallEnded, Said, Spent, TurnCompleted, TurnStarted, TurnStopped,
 };
 use events::record::Envelope;
 use events::{
-    Actor, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationEvent, ConversationId, EventId, FinishReason,
-    KeyId, MessageId, PersonId, Record, RunId, Sealed, Sequence, TurnId,
+    Actor, CallId, ChunkKind, ChunkProduced, ChunkSpan, ChunkTable, ConversationEvent, ConversationId, EventId,
+    FinishReason, KeyId, MessageId, PersonId, Record, RunId, Sealed, Sequence, TurnId,
 };
 
 use crate::live::cut::{Cut, Sources};
@@ -52,6 +52,8 @@ pub(super) struct World {
     pub(super) chunks: Vec<Arc<LiveChunk>>,
     /// By `started` of the epoch that the message ended in: the end's sequence and its chunks.
     pub(super) ends: BTreeMap<Sequence, (Sequence, Arc<Cut>)>,
+    /// What each model call has said after which its run went on, by the sequence of its end.
+    pub(super) said: BTreeMap<Sequence, Arc<Cut>>,
     /// The log has lost what was said first; ended model calls have it.
     pub(super) forgets: bool,
 }
@@ -60,8 +62,8 @@ impl World {
     pub(super) fn random(dice: &mut Dice, turns: usize) -> Self {
         let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (conversation, person) = (ConversationId::generate(), PersonId::generate());
-        let (events, chunks, ends) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let mut world = Self { conversation, person, start, events, chunks, ends, forgets: false };
+        let (events, chunks, ends, said) = (Vec::new(), Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let mut world = Self { conversation, person, start, events, chunks, ends, said, forgets: false };
         world.append(ConversationStarted {
             starter: person,
             title: None,
@@ -129,6 +131,7 @@ impl World {
                 3 => self.say(1),
                 // A turn that waits is stopped while this one runs.
                 4 => drop(self.append(TurnStopped { turn: TurnId::generate(), by: self.person, rolled_back: false })),
+                5 => self.go_on(writer),
                 _ => self.stream(dice, writer),
             }
         }
@@ -139,6 +142,20 @@ impl World {
         }
     }
 
+    /// An answer that nobody else's events fall into.
+    pub(super) fn answer(&mut self, dice: &mut Dice) {
+        let (turn, mut writer) = (TurnId::generate(), Writer::default());
+        self.append(TurnStarted { turn, message: None, person: self.person, regenerates: None });
+        self.claim(&mut writer, turn);
+        for _ in 0..dice.below(3) {
+            (0..dice.below(4)).for_each(|_| self.stream(dice, &mut writer));
+            self.go_on(&mut writer);
+        }
+        (0..dice.below(4)).for_each(|_| self.stream(dice, &mut writer));
+        self.end(dice, writer);
+        self.append(TurnCompleted { turn });
+    }
+
     fn claim(&mut self, writer: &mut Writer, turn: TurnId) {
         let (run, message, epoch) = (writer.run, writer.message, writer.epoch + 1);
         let (conversation, profile, digest) = (self.conversation, String::new(), String::new());
@@ -146,6 +163,21 @@ impl World {
         let (agent, model) = ("assistant".into(), "offline".into());
         let started = self.append(AgentStarted { run, turn, message, agent, model, epoch, context });
         *writer = Writer { run, message, epoch, started, after: started, ..Writer::default() };
+    }
+
+    /// A model call ends, and its run goes on with tools.
+    fn go_on(&mut self, writer: &mut Writer) {
+        let (call, run, outcome, spent) = (CallId::generate(), writer.run, CallOutcome::Completed, Spent::default());
+        let said = Some(Said { text: sealed(""), reasoning: None, calls: None, chunks: sealed("") });
+        let ended = self.append(ModelCallEnded { call, run, outcome, spent, cached: false, said });
+        let mut texts = Sources::<String>::default();
+        for kind in [ChunkKind::Text, ChunkKind::Reasoning, ChunkKind::ToolCall] {
+            texts.of_mut(kind).push_str(&writer.texts.of(kind)[*writer.said.of(kind)..]);
+            *writer.said.of_mut(kind) = writer.texts.of(kind).len();
+        }
+        let texts = Sources { text: texts.text.into(), reasoning: texts.reasoning.into(), calls: texts.calls.into() };
+        self.said.insert(ended, Arc::new(Cut::last_of(ChunkTable(writer.table.clone()), texts).unwrap()));
+        writer.after = ended;
     }
 
     fn end(&mut self, dice: &mut Dice, writer: Writer) {
@@ -213,12 +245,14 @@ struct Writer {
     after: Sequence,
     table: Vec<ChunkSpan>,
     texts: Sources<String>,
+    /// Bytes of these that ended model calls have said.
+    said: Sources<usize>,
 }
 
 impl Default for Writer {
     fn default() -> Self {
         let (run, message) = (RunId::generate(), MessageId::generate());
-        let (table, texts) = (Vec::new(), Sources::default());
-        Self { run, message, epoch: 0, started: 0, after: 0, table, texts }
+        let (table, texts, said) = (Vec::new(), Sources::default(), Sources::default());
+        Self { run, message, epoch: 0, started: 0, after: 0, table, texts, said }
     }
 }
