@@ -62,7 +62,9 @@ start_postgres() {
     # shellcheck disable=SC1091
     . "$dir/ports"
     local options="-p $postgres_port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$dir/postgres -c max_connections=600"
-    as_postgres "$(postgres_bin)/pg_ctl" -D "$dir/postgres/data" -l "$dir/postgres/log" -w -t 60 -o "$options" start >/dev/null </dev/null ||
+    # After a crash, what is in hundreds of tests' databases is synced at once and not file by file.
+    options+=" -c recovery_init_sync_method=syncfs"
+    as_postgres "$(postgres_bin)/pg_ctl" -D "$dir/postgres/data" -l "$dir/postgres/log" -w -t 180 -o "$options" start >/dev/null </dev/null ||
         die "PostgreSQL did not start: $(tail -3 "$dir/postgres/log")"
 }
 

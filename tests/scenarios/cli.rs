@@ -39,6 +39,25 @@ async fn wrong_usage_is_one_line_and_exit_code_two() {
 }
 
 #[tokio::test]
+async fn a_doctor_says_what_a_start_would_meet() {
+    for form in Form::at_hand() {
+        let sandbox = Sandbox::new(form).await;
+        let looked = run(&sandbox, "doctor", &["-o", "json", "--listen", "127.0.0.1:0"]).await;
+        let findings: Vec<Value> = serde_json::from_slice(&looked.stdout).expect("JSON");
+        let failed: Vec<_> = findings.iter().filter(|finding| finding["status"] == "failed").collect();
+        assert!(looked.status.success() && failed.is_empty() && findings.len() == 6, "{form}: {findings:?}");
+    }
+    let sandbox = Sandbox::new(Form::Embedded).await;
+    // An address of documentation (RFC 5737), which no machine has.
+    let looked = run(&sandbox, "doctor", &["--listen", "192.0.2.1:80"]).await;
+    let shown = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert_eq!(looked.status.code(), Some(1), "{shown}");
+    let failed: Vec<_> = shown.lines().filter(|line| line.contains("FAILED")).collect();
+    assert!(failed.len() == 1 && failed[0].starts_with("door"), "{shown}");
+    assert!(complaint(&looked).contains("1 of 6 checks failed"), "{}", complaint(&looked));
+}
+
+#[tokio::test]
 async fn a_second_node_with_an_embedded_log_on_the_same_store_is_refused() {
     for form in Form::at_hand() {
         refuses_a_second(Sandbox::new(form).await.embedded_log()).await;

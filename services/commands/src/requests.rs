@@ -137,8 +137,11 @@ pub struct ApproveToolCall {
     pub conversation: ConversationId,
     /// The call.
     pub call: CallId,
-    /// Other arguments, if the person wants some. Whether the tool takes them the caller has checked.
+    /// Other arguments, if the person wants some.
     pub arguments: Option<Value>,
+    /// Why the tool does not take these; of no account for a repeat.
+    #[serde(skip)]
+    pub objection: Option<String>,
     /// Whether the person is an administrator of the tenant; of no account for a repeat.
     #[serde(skip)]
     pub is_admin: bool,

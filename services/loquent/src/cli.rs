@@ -58,6 +58,8 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ConfigVerb,
     },
+    /// Look at what a start would meet, and change nothing
+    Doctor(OutputArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -64,6 +64,7 @@ fn run(cli: Cli) -> Outcome<()> {
             Verb::Topics { verb } => verbs::topics::run(&config, &verb).await,
             Verb::Rebuild(arguments) => verbs::rebuild::run(&config, &arguments).await,
             Verb::Context(arguments) => verbs::context::run(&config, &arguments).await,
+            Verb::Doctor(arguments) => verbs::doctor::run(&config, arguments.output).await,
             Verb::Tail(arguments) => verbs::tail::run(&config, &arguments).await,
             _ => serve::run(config).await,
         }

@@ -45,7 +45,7 @@ impl Node {
         }
         let store = EventStore::new(database.clone()).await?;
         let name = process_name();
-        let log = EventLog::connect(log_settings(config, &name), store.clone()).await.during("the log")?;
+        let log = open_log(config, &name, store.clone()).await?;
         Ok(Self { name, database, store, log })
     }
 }
@@ -59,6 +59,14 @@ pub(crate) async fn open_database(config: &Config) -> Outcome<Database> {
     let url = config.store.url();
     let shown = secret::without_password(&url);
     Database::connect(&url).await.during(&format!("the store {shown} cannot be opened"))
+}
+
+/// Opens the log as it is.
+///
+/// # Errors
+/// It cannot be reached.
+pub(crate) async fn open_log(config: &Config, name: &str, store: EventStore) -> Outcome<EventLog> {
+    EventLog::connect(log_settings(config, name), store).await.during("the log")
 }
 
 /// Makes the folders of an SQLite store that are missing.

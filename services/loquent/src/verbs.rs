@@ -1,6 +1,7 @@
 //! The commands beside `serve`: each does one thing, prints its result on stdout and ends.
 
 pub(crate) mod context;
+pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod rebuild;
 pub(crate) mod schema;

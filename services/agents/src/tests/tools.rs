@@ -129,6 +129,7 @@ async fn a_tool_that_needs_a_person_waits_for_one_over_a_restart() {
             conversation: id,
             call: wanted.call,
             arguments: Some(json!({ "what": "y" })),
+            objection: None,
             is_admin: false,
         };
         rig.commands.approve_tool_call(&rig.caller, yes.clone()).await.expect("approved");

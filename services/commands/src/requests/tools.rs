@@ -11,18 +11,23 @@ impl Commands {
     /// Allows a tool call.
     ///
     /// # Errors
-    /// [`ALREADY_DECIDED`](crate::rules::code::ALREADY_DECIDED), [`NOT_AN_APPROVER`](crate::rules::code::NOT_AN_APPROVER).
+    /// [`ALREADY_DECIDED`](crate::rules::code::ALREADY_DECIDED), [`NOT_AN_APPROVER`](crate::rules::code::NOT_AN_APPROVER),
+    /// [`INVALID_ARGUMENTS`](crate::rules::code::INVALID_ARGUMENTS).
     pub async fn approve_tool_call(&self, caller: &Caller, input: ApproveToolCall) -> Result<Outcome> {
         let (id, call, is_admin) = (input.conversation, input.call, input.is_admin);
         let mark = idempotency::mark(&self.keyring, caller, "approveToolCall", &input).await?;
         if let Admission::Repeated(first) = self.admit(caller, id, mark.as_ref()).await? {
             return Ok(first);
         }
-        let edited = match input.arguments {
-            Some(arguments) => Some(self.sealer(caller, id, call).await?.seal("edited", &arguments.to_string())),
-            None => None,
+        let verdict = match (input.arguments, input.objection) {
+            (_, Some(objection)) => Verdict::Unfit(objection),
+            (None, None) => Verdict::Approved(None),
+            (Some(arguments), None) => {
+                let sealer = self.sealer(caller, id, call).await?;
+                Verdict::Approved(Some(sealer.seal("edited", &arguments.to_string())))
+            }
         };
-        self.judge(caller, id, call, is_admin, Verdict::Approved(edited), mark).await
+        self.judge(caller, id, call, is_admin, verdict, mark).await
     }
 
     /// Forbids a tool call.

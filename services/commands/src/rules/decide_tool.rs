@@ -38,6 +38,8 @@ pub enum Approvers {
 pub enum Verdict {
     /// Yes; with other arguments where there are some (field `edited` of the call).
     Approved(Option<Sealed>),
+    /// Yes, with arguments that the tool does not take, and why.
+    Unfit(String),
     /// No, and why (field `reason` of the call).
     Rejected(Option<Sealed>),
 }
@@ -61,6 +63,7 @@ impl DecideTool {
         let (call, by) = (self.call, self.by);
         Ok(vec![match self.verdict.clone() {
             Verdict::Approved(edited) => ToolCallApproved { call, by, edited }.into(),
+            Verdict::Unfit(why) => return Err(reject(code::INVALID_ARGUMENTS, why)),
             Verdict::Rejected(reason) => {
                 ToolCallRejected { call, cause: RejectionCause::Person, by: Some(by), reason }.into()
             }
@@ -110,6 +113,15 @@ mod tests {
         let edited = ToolCallApproved { call: tool(1), by: person(STARTER), edited: Some(sealed("{}")) };
         let other = judge(STARTER, Verdict::Approved(Some(sealed("{}"))));
         given(waiting()).when(other.into()).then_expect_events(facts([edited.into()]));
+    }
+
+    #[test]
+    fn arguments_that_the_tool_does_not_take_decide_nothing() {
+        let unfit = || judge(STARTER, Verdict::Unfit("needs a page".into()));
+        assert_eq!(refusal(given(waiting()).when(unfit().into())), code::INVALID_ARGUMENTS);
+        let approved = ToolCallApproved { call: tool(1), by: person(GUEST), edited: None };
+        let decided = given(waiting()).and(facts([approved.into()]));
+        assert_eq!(refusal(decided.when(unfit().into())), code::ALREADY_DECIDED);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A person's decision about a tool call.
 
 use async_graphql::{Context, ID, Json};
-use commands::rules::{Approvers, code};
-use commands::{Outcome, Rejection};
+use commands::Outcome;
+use commands::rules::Approvers;
 use events::{ConversationEvent, Decoded};
 use projections::{ToolCallRow, ToolCallStatus, Whose};
 use serde_json::Value;
@@ -33,14 +33,9 @@ pub(super) fn edited(arguments: Option<Json<Value>>) -> Answer<Option<Value>> {
 }
 
 /// Why the tool does not take these arguments.
-pub(super) fn objection(
-    context: &Context<'_>,
-    call: &ToolCallRow,
-    edited: Option<&Value>,
-) -> Answer<Option<Rejection>> {
+pub(super) fn objection(context: &Context<'_>, call: &ToolCallRow, edited: Option<&Value>) -> Answer<Option<String>> {
     let Some(edited) = edited else { return Ok(None) };
-    let checked = services(context)?.check_arguments.check(&call.tool, edited);
-    Ok(checked.err().map(|message| Rejection { code: code::INVALID_ARGUMENTS, message }))
+    Ok(services(context)?.check_arguments.check(&call.tool, edited).err())
 }
 
 /// The tool call as the decision left it; of a decision of long ago, as it is now.

@@ -272,10 +272,11 @@ impl Message {
         Self::found_all(context, others).await
     }
 
-    /// The newest answer to the same question, where this is an older one.
+    /// The newest answer to the same question that has not failed, where this is an older one.
     async fn superseded_by(&self, context: &Context<'_>) -> Answer<Option<Message>> {
         let answers = self.answers(context).await?;
-        match answers.last().filter(|newest| newest.id != self.row.id) {
+        let later = answers.iter().rev().take_while(|later| later.id != self.row.id);
+        match { later }.find(|later| later.status != projections::MessageStatus::Failed) {
             Some(newest) => Self::found(context, newest.clone()).await.map(Some),
             None => Ok(None),
         }

@@ -170,14 +170,10 @@ impl Mutation {
     async fn approve_tool_call(&self, context: &Context<'_>, input: ApproveToolCallInput) -> Answer<ToolCallPayload> {
         let (asking, arguments) = (asking(context, input.idempotency_key)?, edited(input.arguments)?);
         let call = approval::tool_call(context, &input.tool_call_id).await?;
-        let decision = match objection(context, &call, arguments.as_ref())? {
-            Some(objection) => Decision::refused(objection),
-            None => {
-                let is_admin = caller(context)?.is_admin();
-                let command = ApproveToolCall { conversation: call.conversation, call: call.id, arguments, is_admin };
-                Decision::of(services(context)?.commands.approve_tool_call(&asking, command).await)?
-            }
-        };
+        let (objection, is_admin) = (objection(context, &call, arguments.as_ref())?, caller(context)?.is_admin());
+        let command =
+            ApproveToolCall { conversation: call.conversation, call: call.id, arguments, objection, is_admin };
+        let decision = Decision::of(services(context)?.commands.approve_tool_call(&asking, command).await)?;
         let call = decision.outcome().map(|outcome| approval::after(call, outcome));
         Ok(ToolCallPayload::of(decision, call, input.client_mutation_id))
     }

@@ -50,11 +50,6 @@ impl Decision {
         }
     }
 
-    /// Refused before any command was made of it.
-    pub(super) fn refused(rejection: Refused) -> Self {
-        Self(Err(UserError::Rejection(rejection.into())))
-    }
-
     pub(super) fn outcome(&self) -> Option<&Outcome> {
         self.0.as_ref().ok()
     }

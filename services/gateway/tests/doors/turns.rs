@@ -187,6 +187,17 @@ async fn the_last_question_is_answered_again_and_the_old_answer_stays() {
         found,
         json!({ "supersededBy": { "text": "" }, "alternatives": [{ "text": "second" }, { "text": "" }] })
     );
+    let mut third = Scribe::planned(&stand, id).await;
+    third.claim().await;
+    third.fail("cut off").await;
+    let at = stand.store.last_sequence(id).await.expect("a sequence").to_string();
+    let seen = alice.ask(read, json!({ "id": id, "at": at })).await["conversation"]["messages"]["nodes"].take();
+    let by: Vec<_> = seen.as_array().expect("messages").iter().map(|message| message["supersededBy"].clone()).collect();
+    assert_eq!(
+        by,
+        [json!(null), json!({ "text": "second" }), json!(null), json!(null)],
+        "one that failed supersedes none"
+    );
 }
 
 #[tokio::test]
