@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use commands::Conversation;
 use cqrs_es::Aggregate;
 use events::event::{
-    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, ContextReference, ConversationStarted, MessageSent,
-    ModelCallEnded, ModelCallStarted, PlanKind, PlannedRun, Said, Spent, StopRequested, ToolCallApproved,
+    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, CallPurpose, ContextReference, ConversationStarted,
+    MessageSent, ModelCallEnded, ModelCallStarted, PlanKind, PlannedRun, Said, Spent, StopRequested, ToolCallApproved,
     ToolCallFailed, ToolCallRequested, TurnPlanned, TurnStarted,
 };
 use events::{CallId, ConversationEvent, ConversationId, KeyId, MessageId, PersonId, Sealed, TurnId};
@@ -86,7 +86,9 @@ fn asked(number: u128) -> [ConversationEvent; 2] {
         context: context.clone(),
     };
     let (run, call, model) = (run(number), tool(1000 + number), "offline".into());
-    let call = ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, prompt_bytes: 1, reserved: None };
+    let purpose = CallPurpose::Answer;
+    let call =
+        ModelCallStarted { call, run, epoch: 1, attempt: 1, model, purpose, context, prompt_bytes: 1, reserved: None };
     [started.into(), call.into()]
 }
 
