@@ -10,7 +10,7 @@ pub mod turn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use call::{CallOutcome, Cost, ModelCallEnded, ModelCallStarted, Said, Spent};
+pub use call::{CallOutcome, CallPurpose, Cost, ModelCallEnded, ModelCallStarted, Said, Spent};
 pub use conversation::{
     AgentsConfigured, Approval, ConversationArchived, ConversationRenamed, ConversationStarted, OverlapPolicy,
     ParticipantAdded, ParticipantRemoved,

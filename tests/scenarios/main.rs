@@ -13,5 +13,6 @@ mod resume;
 mod stops;
 mod team;
 mod teams;
+mod titles;
 mod topics;
 mod workers;

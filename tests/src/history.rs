@@ -56,6 +56,8 @@ impl<'u> History<'u> {
         let of = |update: &Value| match kind(update) {
             "ToolCallCompleted" | "ToolCallFailed" | "ToolCallUncertain" | "ToolCallRejected" => 1,
             "TurnStopped" => 1,
+            // A model was asked for the title, perhaps twice: one end stands just before it.
+            "ConversationRenamed" => 3,
             // Two more tries, each with the end of the one before; or a budget that ends it after tools.
             "MessageFailed" => 4,
             _ => 0,
@@ -162,7 +164,7 @@ fn hidden(before: &Value, after: &Value) -> (u64, u64) {
         _ => (0, 0),
     };
     match kind(after) {
-        "AgentStarted" | "ToolCallRequested" => (least, most + 1),
+        "AgentStarted" | "ToolCallRequested" | "ConversationRenamed" => (least, most + 1),
         _ => (least, most),
     }
 }

@@ -12,7 +12,7 @@ use crate::{CallId, RunId, Sealed, Usage};
 pub struct ModelCallStarted {
     /// The call.
     pub call: CallId,
-    /// The run that asks.
+    /// The run that asks; for a title one that stands in no plan.
     pub run: RunId,
     /// The run's attempt.
     pub epoch: u32,
@@ -20,6 +20,9 @@ pub struct ModelCallStarted {
     pub attempt: u32,
     /// `offline` or `<provider>/<model>`.
     pub model: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "CallPurpose::is_answer")]
+    pub purpose: CallPurpose,
     /// What the model is asked, by reference.
     pub context: ContextReference,
     /// Bytes of all that the model is shown: what it took is estimated by them where nobody counts.
@@ -27,6 +30,23 @@ pub struct ModelCallStarted {
     /// The most that it may cost, where the model has a price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<Cost>,
+}
+
+/// What a model is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallPurpose {
+    /// A step of a turn.
+    #[default]
+    Answer,
+    /// A title of the conversation; it belongs to no turn.
+    Title,
+}
+
+impl CallPurpose {
+    fn is_answer(&self) -> bool {
+        *self == Self::Answer
+    }
 }
 
 /// How a model call ended.

@@ -1,17 +1,20 @@
+use std::time::Duration;
+
 use database::Database;
 use event_log::EventLog;
 use event_store::EventStore;
-use events::{ConversationEvent, Decoded, Field, Sequence};
+use events::{ConversationEvent, Decoded, EventId, Field, Kind, Sequence};
 use keyring::Keyring;
 
-use commands::{Commands, Loaded, Run};
+use commands::rules::Command;
+use commands::{Cause, Commands, Error as CommandError, Loaded, Run};
 
 use crate::heard::Heard;
 use crate::model::{Models, check_fallbacks, check_model};
 use crate::money::Money;
 use crate::profile::Profiles;
 use crate::tool::Tools;
-use crate::work::WorkTable;
+use crate::work::{Work, WorkTable};
 use crate::{Error, Result, Settings};
 
 /// What every piece of work needs.
@@ -31,6 +34,10 @@ pub(crate) struct Context {
 
 /// Events of one read.
 const PAGE: usize = 64;
+/// The longest pause between two tries of an append.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Tries of an append that fails for another reason than that the store does not answer.
+const TRIES: u32 = 5;
 
 impl Context {
     /// Over this store and log.
@@ -48,6 +55,7 @@ impl Context {
         for profile in commands.catalog().agents.values() {
             check_model(&settings.providers, &profile.model)?;
         }
+        settings.title_model.iter().try_for_each(|model| check_model(&settings.providers, model))?;
         check_fallbacks(&settings.providers)?;
         let table = WorkTable::new(database.clone(), &settings.worker, settings.lease);
         let (models, tools) = (Models::new(&settings), Tools::new(&settings.tools)?);
@@ -61,14 +69,44 @@ impl Context {
         Ok(Self { settings, table, store, log, keyring, commands, models, tools, money, profiles, heard })
     }
 
-    /// The text of a person's message; `None`: erased, or there is none.
+    /// The text of the message that was sent or completed there; `None`: erased, or there is none.
     pub(crate) async fn message_text(&self, loaded: &Loaded, sequence: Sequence) -> Result<Option<String>> {
         let records = self.store.load(loaded.id, sequence.saturating_sub(1), 1).await?;
-        let Some(Ok(Decoded::Known(ConversationEvent::MessageSent(sent)))) = records.first().map(|r| r.event()) else {
-            return Ok(None);
+        let (message, text) = match records.first().map(|record| record.event()) {
+            Some(Ok(Decoded::Known(ConversationEvent::MessageSent(sent)))) => (sent.message, sent.text),
+            Some(Ok(Decoded::Known(ConversationEvent::MessageCompleted(end)))) => (end.message, end.text),
+            _ => return Ok(None),
         };
-        let field = Field::new(&loaded.tenant, loaded.id, sent.message, "text");
-        Ok(self.keyring.open(&sent.text, &field).await?)
+        let field = Field::new(&loaded.tenant, loaded.id, message, "text");
+        Ok(self.keyring.open(&text, &field).await?)
+    }
+
+    /// Appends what a piece of work has come to, however long the store takes to answer again: if another worker has taken the
+    /// work over meanwhile, the store refuses.
+    pub(crate) async fn append(
+        &self,
+        work: &Work,
+        command: Command,
+        cause: EventId,
+    ) -> Result<std::result::Result<(), CommandError>> {
+        let (mut pause, mut tries) = (Duration::from_millis(100), 0);
+        loop {
+            let cause = Cause { event: cause, ..work.cause() };
+            let error = match self.commands.react(work.conversation, command.clone(), cause).await {
+                Ok(_) => return Ok(Ok(())),
+                Err(error @ (CommandError::Stale | CommandError::Rejected(_))) => return Ok(Err(error)),
+                Err(error) => error,
+            };
+            if error.kind() != Kind::Unavailable {
+                tries += 1;
+                if tries == TRIES {
+                    return Err(error.into());
+                }
+            }
+            tracing::warn!(%error, conversation = %work.conversation, "the end of a model call has to wait for the store");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     /// The text that an ended run has left; `None`: erased, or there is none.

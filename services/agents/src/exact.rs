@@ -6,12 +6,13 @@ use commands::Commands;
 use database::Database;
 use event_log::EventLog;
 use event_store::EventStore;
+use events::event::CallPurpose;
 use events::{CallId, ConversationEvent, ConversationId, Decoded, RunId};
 use keyring::Keyring;
 
 use crate::context::Context;
 use crate::run::request_of;
-use crate::{Error, Result, Settings};
+use crate::{Error, Result, Settings, title};
 
 /// What was asked, and whether it is that to the last byte.
 #[derive(Clone, Debug)]
@@ -61,11 +62,21 @@ pub async fn exact_request(
     };
     let up_to = call.context.up_to;
     let loaded = context.commands.load_at(record.subject, up_to).await?.ok_or(Error::NotFound)?;
-    let (turn, run) = loaded.state.run(call.run).ok_or(Error::History("the run is not where its call says"))?;
     let profile = context.profiles.find(&call.context.profile).await?;
     let profile = profile.ok_or(Error::History("the agent's settings of that time are not kept in this store"))?;
-    let request = request_of(&context, &loaded, (turn, run), &profile, &call.model).await?.ok_or(Error::Erased)?;
-    let key = match context.keyring.content_key(turn.person, record.subject).await {
+    let (request, person) = match call.purpose {
+        CallPurpose::Answer => {
+            let run = loaded.state.run(call.run).ok_or(Error::History("the run is not where its call says"))?;
+            (request_of(&context, &loaded, run, &profile, &call.model).await?, run.0.person)
+        }
+        CallPurpose::Title => {
+            let opening =
+                loaded.state.opening.ok_or(Error::History("the conversation had no title to be asked for"))?;
+            (title::request_of(&context, &loaded, &opening, &profile, &call.model).await?, opening.author)
+        }
+    };
+    let request = request.ok_or(Error::Erased)?;
+    let key = match context.keyring.content_key(person, record.subject).await {
         Err(keyring::Error::NoSuchPerson(_)) => return Err(Error::Erased),
         key => key?,
     };

@@ -7,7 +7,7 @@
 //! * `agents`: the public face; `context`: what every piece of work needs
 //! * `consumer`: from the log to the work table; `work`: that table
 //! * `worker`, `registry`: taking, keeping and giving back
-//! * `turn`, `run`, `tool_call`: what a piece of work is, one for each role
+//! * `turn`, `run`, `tool_call`: what a piece of work is, one for each role; `title`: another one for models
 //! * `history`, `profile`, `prompt`: what a model is shown; `model`: the models; `tool`: the tools
 //! * `structured`: whether an answer has the form that was asked for
 //! * `answer`, `chunks`, `heard`: the way of an answer's pieces to the log
@@ -35,6 +35,7 @@ mod settings;
 mod structured;
 #[cfg(test)]
 mod tests;
+mod title;
 mod tool;
 mod tool_call;
 mod turn;

@@ -14,6 +14,10 @@ use crate::prompt::ToolOffer;
 use crate::tool::{Tools, is_an_agent};
 use crate::{Result, Settings, turn};
 
+/// What a model is told that gives a title.
+const TITLES: &str = "Give the conversation that begins with this message and this answer a title: at most six words, in the \
+                      language of the message. Answer with the title alone, without quotes and without a full stop.";
+
 /// What an agent's prompts are made of besides the conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Profile {
@@ -55,6 +59,21 @@ impl Profile {
             plan_schema: (agent.plan == PlanKind::Model && !agent.team.is_empty()).then(|| turn::plan_schema(agent)),
             history: settings.history_limit,
             max_output_tokens: settings.budgets.turn_cost.map(|_| LONGEST_TOKENS),
+        }
+    }
+
+    /// That of titles, which no agent gives: two beginnings of texts are enough for one, and a model may think a little first.
+    pub(crate) fn of_titles() -> Self {
+        Self {
+            agent: String::new(),
+            instructions: TITLES.into(),
+            temperature: None,
+            response_schema: None,
+            tools: Vec::new(),
+            team: Vec::new(),
+            plan_schema: None,
+            history: 4 << 10,
+            max_output_tokens: Some(1_024),
         }
     }
 

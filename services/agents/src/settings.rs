@@ -40,6 +40,8 @@ pub struct Settings {
     pub prices: Prices,
     /// What agents can use.
     pub tools: ToolSettings,
+    /// The model that gives conversations a title; none: they get none by themselves.
+    pub title_model: Option<String>,
     /// When a provider's server is left alone.
     pub breaker: BreakerSettings,
     /// Servers that offer models, by the name that stands before the slash.
@@ -155,16 +157,16 @@ impl Settings {
     }
 
     pub(crate) fn does(&self, kind: Kind) -> bool {
-        self.roles.iter().any(|role| role.kind() == kind)
+        self.roles.iter().any(|role| role.does(kind))
     }
 }
 
 impl Role {
-    fn kind(self) -> Kind {
-        match self {
-            Self::Turns => Kind::Turn,
-            Self::Models => Kind::Run,
-            Self::Tools => Kind::Tool,
+    fn does(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Turn => self == Self::Turns,
+            Kind::Run | Kind::Title => self == Self::Models,
+            Kind::Tool => self == Self::Tools,
         }
     }
 }
@@ -187,6 +189,7 @@ impl Default for Settings {
             budgets: Budgets::default(),
             prices: Prices::default(),
             tools: ToolSettings::default(),
+            title_model: None,
             breaker: BreakerSettings::default(),
             providers: BTreeMap::new(),
         }

@@ -4,6 +4,7 @@ mod providers;
 mod rig;
 mod stops;
 mod teams;
+mod titles;
 mod tools;
 
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use crate::{tool, tool_call};
 pub(crate) use plan::schema as plan_schema;
 
 use plan::Plan;
-use steps::{Step, next_steps};
+use steps::{Step, next_steps, wants_title};
 
 /// How often one look goes on by itself before it gives way to other work.
 const ROUNDS: usize = 8;
@@ -50,7 +50,12 @@ pub(crate) async fn look(context: &Context, work: &Work) -> Result<Look> {
             (None, None) => Ok(Some(Look::default())),
         };
         match taken {
-            Ok(Some(look)) => return Ok(look),
+            Ok(Some(mut look)) => {
+                if context.settings.title_model.is_some() && wants_title(&loaded.state) {
+                    look.next.push(work.also(Task::Title, loaded.sequence));
+                }
+                return Ok(look);
+            }
             Ok(None) | Err(crate::Error::Command(CommandError::Stale)) => {}
             Err(crate::Error::Command(CommandError::Rejected(rejection))) if is_passing(rejection.code) => {}
             Err(error) => return Err(error),

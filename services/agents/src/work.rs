@@ -19,6 +19,8 @@ pub(crate) enum Task {
     Turn,
     /// Ask a model for this run, or end it.
     Run(RunId),
+    /// Ask a model for the conversation's title.
+    Title,
     /// Carry this tool call out.
     Tool(CallId),
 }
@@ -30,6 +32,8 @@ pub(crate) enum Kind {
     Turn,
     /// `models`.
     Run,
+    /// `models` too; counted apart, so that no answer waits for a title.
+    Title,
     /// `tools`.
     Tool,
 }
@@ -55,6 +59,7 @@ impl Kind {
         match self {
             Self::Turn => "turn",
             Self::Run => "run",
+            Self::Title => "title",
             Self::Tool => "tool",
         }
     }
@@ -65,6 +70,7 @@ impl Task {
         match self {
             Self::Turn => Kind::Turn,
             Self::Run(_) => Kind::Run,
+            Self::Title => Kind::Title,
             Self::Tool(_) => Kind::Tool,
         }
     }
@@ -73,7 +79,7 @@ impl Task {
 /// What stands in a row for a task of this conversation.
 fn subject((conversation, task): Key) -> Uuid {
     match task {
-        Task::Turn => conversation.uuid(),
+        Task::Turn | Task::Title => conversation.uuid(),
         Task::Run(run) => run.uuid(),
         Task::Tool(call) => call.uuid(),
     }
@@ -83,6 +89,7 @@ fn key(conversation: Uuid, kind: &str, subject: Uuid) -> Option<Key> {
     let task = match kind {
         "turn" => Task::Turn,
         "run" => Task::Run(Id::from_uuid(subject)),
+        "title" => Task::Title,
         "tool" => Task::Tool(Id::from_uuid(subject)),
         _ => return None,
     };

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::registry::Registry;
 use crate::run::{self, Left};
 use crate::work::{Key, Kind, Lease, Task, Work};
-use crate::{Result, tool_call, turn};
+use crate::{Result, title, tool_call, turn};
 
 /// Between two looks at the table where nobody called.
 const POLL: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How much is in hand, by kind: each has its own bound, so that long answers leave room for tools and turns.
 #[derive(Clone, Default)]
-struct Hands(Arc<[AtomicUsize; 3]>);
+struct Hands(Arc<[AtomicUsize; 4]>);
 
 /// Counts one piece of work as long as it lives.
 struct InHand(Hands, Kind);
@@ -74,7 +74,8 @@ async fn take(
     hands: &Hands,
 ) -> Result<()> {
     let room = |kind| context.settings.at_once(kind).saturating_sub(hands.of(kind)).min(AT_ONCE);
-    let kinds: Vec<Kind> = [Kind::Turn, Kind::Run, Kind::Tool].into_iter().filter(|kind| room(*kind) > 0).collect();
+    let kinds = [Kind::Turn, Kind::Run, Kind::Title, Kind::Tool].into_iter().filter(|kind| room(*kind) > 0);
+    let kinds: Vec<Kind> = kinds.collect();
     for kind in context.table.free_kinds(&kinds).await? {
         let room = room(kind);
         let leases = context.table.take(kind, room).await?;
@@ -113,6 +114,7 @@ async fn perform(context: &Context, registry: &Registry, hands: &Hands, lease: L
             Err(error) => Err(error),
         },
         Task::Run(id) => run::carry_out(context, &work, id, &held.lost).await,
+        Task::Title => title::carry_out(context, &work, &held.lost).await,
         Task::Tool(id) => tool_call::carry_out(context, &work, id, &held.lost).await,
     };
     settle(context, &work, attempts, result).await;

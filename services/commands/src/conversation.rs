@@ -1,16 +1,19 @@
 //! The state that rules need: ids and stages, never text. It follows from the events alone, and following never fails.
 
+mod title;
 mod turn;
 
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 use events::event::{
-    AgentStarted, AgentsConfigured, Approval, ConversationStarted, MessageSent, OverlapPolicy, Spent, TurnStarted,
+    AgentStarted, AgentsConfigured, Approval, CallPurpose, ConversationStarted, MessageSent, OverlapPolicy, Spent,
+    TurnStarted, TurnStopped,
 };
 use events::{CallId, ConversationEvent, Decoded, MessageId, PersonId, RunId, Sealed, Sequence, TurnId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use title::{Opening, TITLE_CALLS, Titling};
 pub use turn::{OpenCall, Run, Stage, Stop, ToolCall, ToolStage, Turn};
 
 use crate::error::Refusal;
@@ -41,6 +44,10 @@ pub struct Conversation {
     pub turn: Option<Turn>,
     /// The last answer, as long as nobody has said anything since.
     pub answered: Option<Answered>,
+    /// The first message, and the first answer after it.
+    pub opening: Option<Opening>,
+    /// What was done for a title that no person gave.
+    pub titling: Titling,
 }
 
 /// A message that waits for its turn.
@@ -83,6 +90,8 @@ impl Default for Conversation {
             waiting: Vec::new(),
             turn: None,
             answered: None,
+            opening: None,
+            titling: Titling::default(),
         }
     }
 }
@@ -129,15 +138,23 @@ impl Conversation {
             E::StopRequested(event) => {
                 self.turn(|turn| turn.stop = Some(Stop { by: event.by, roll_back: event.roll_back }));
             }
-            E::TurnCompleted(_) | E::TurnFailed(_) => self.turn_ended(),
-            E::TurnStopped(event) => self.turn_stopped(event.turn),
+            E::TurnCompleted(_) => self.turn_completed(),
+            E::TurnFailed(_) => self.turn_ended(),
+            E::TurnStopped(event) => self.turn_stopped(&event),
             E::TurnPlanned(event) => self.turn(|turn| turn.plan(event.runs, event.more)),
             E::AgentStarted(event) => self.claimed(&event),
             E::AgentCompleted(event) => self.run_ended(event.run, Stage::Completed),
             E::AgentFailed(event) => self.run_ended(event.run, Stage::Failed),
             E::MessageStopped(event) => self.run_ended(event.run, Stage::Stopped),
-            E::ModelCallStarted(event) => self.turn(|turn| turn.call_started(event)),
-            E::ModelCallEnded(event) => self.turn(|turn| turn.call_ended(&event)),
+            E::ModelCallStarted(event) => match event.purpose {
+                CallPurpose::Answer => self.turn(|turn| turn.call_started(event)),
+                CallPurpose::Title => self.titling.call_started(event),
+            },
+            E::ModelCallEnded(event) => {
+                if !self.titling.call_ended(&event) {
+                    self.turn(|turn| turn.call_ended(&event));
+                }
+            }
             E::ToolCallRequested(event) => {
                 let sequence = self.sequence;
                 self.turn(|turn| turn.tool_requested(&event, sequence));
@@ -151,7 +168,8 @@ impl Conversation {
             E::ToolCallCompleted(event) => self.tool_at(event.call, ToolStage::Ended),
             E::ToolCallFailed(event) => self.tool_at(event.call, ToolStage::Ended),
             E::ToolCallUncertain(event) => self.tool_at(event.call, ToolStage::Ended),
-            E::MessageCompleted(_) | E::MessageFailed(_) => {}
+            E::MessageCompleted(event) => self.answer_completed(event.run),
+            E::MessageFailed(_) => {}
         }
     }
 
@@ -170,6 +188,8 @@ impl Conversation {
 
     fn sent(&mut self, event: &MessageSent) {
         self.answered = None;
+        let (message, author, sequence) = (event.message, event.author, self.sequence);
+        self.opening.get_or_insert(Opening { message, author, sequence, answer: None });
         let Some(turn) = event.turn else { return };
         let waiting = Waiting { turn, message: event.message, sequence: self.sequence, author: event.author };
         match (&mut self.turn, event.steers) {
@@ -228,10 +248,13 @@ impl Conversation {
         self.turn(|turn| turn.tool_mut(call).into_iter().for_each(|tool| tool.stage = stage));
     }
 
-    fn turn_stopped(&mut self, stopped: TurnId) {
-        self.waiting.retain(|waiting| waiting.turn != stopped);
-        if self.turn.as_ref().is_some_and(|turn| turn.turn == stopped) {
-            self.turn_ended();
+    fn turn_stopped(&mut self, event: &TurnStopped) {
+        self.waiting.retain(|waiting| waiting.turn != event.turn);
+        let Some(turn) = self.turn.as_ref().filter(|turn| turn.turn == event.turn) else { return };
+        let message = turn.message;
+        self.turn_ended();
+        if event.rolled_back {
+            self.undo_opening(message);
         }
     }
 

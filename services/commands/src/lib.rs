@@ -25,7 +25,10 @@ mod stamp;
 mod tests;
 
 pub use catalog::{AgentProfile, Catalog};
-pub use conversation::{Answered, Conversation, OpenCall, Run, Stage, Stop, ToolCall, ToolStage, Turn, Waiting};
+pub use conversation::{
+    Answered, Conversation, OpenCall, Opening, Run, Stage, Stop, TITLE_CALLS, Titling, ToolCall, ToolStage, Turn,
+    Waiting,
+};
 pub use dispatch::{Caller, Cause, Commands, Outcome};
 pub use error::{Error, Refusal, Rejection};
 pub use load::Loaded;

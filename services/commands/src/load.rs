@@ -22,7 +22,7 @@ const REMEMBERED: u64 = 10_000;
 /// How long it remembers one that nobody asks for.
 const IDLE: Duration = Duration::from_secs(600);
 /// Form of a snapshot; another number and the snapshot is passed over.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A conversation after one of its events, with what the next event needs to know of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,11 +7,13 @@ pub mod add_participant;
 pub mod archive_conversation;
 pub mod ask_agent;
 pub mod begin_call;
+pub mod begin_title;
 pub mod claim_run;
 pub mod code;
 pub mod configure_agents;
 pub mod decide_tool;
 pub mod end_run;
+pub mod end_title;
 pub mod end_tool;
 pub mod end_turn;
 pub mod expire_tool;
@@ -36,10 +38,12 @@ pub use add_participant::AddParticipant;
 pub use archive_conversation::ArchiveConversation;
 pub use ask_agent::AskAgent;
 pub use begin_call::BeginCall;
+pub use begin_title::BeginTitle;
 pub use claim_run::ClaimRun;
 pub use configure_agents::ConfigureAgents;
 pub use decide_tool::{Approvers, DecideTool, Verdict};
 pub use end_run::{EndRun, RunEnd};
+pub use end_title::EndTitle;
 pub use end_tool::{EndTool, ToolEnd};
 pub use end_turn::EndTurn;
 pub use expire_tool::ExpireTool;
@@ -143,6 +147,10 @@ commands! {
     ExpireTool "expireTool";
     /// An agent asks another one.
     AskAgent "askAgent";
+    /// Ask a model for a title.
+    BeginTitle "beginTitle";
+    /// A model call for a title ended.
+    EndTitle "endTitle";
 }
 
 /// A model call that is about to begin.
@@ -223,19 +231,25 @@ fn ending(turn: &Turn, now: Option<(RunId, Stage)>, reason: &Sealed) -> Conversa
 
 /// Whether a call fits beside all that the turn has cost and its other open calls may.
 fn only_within(turn: &Turn, run: &Run, ended: Option<&ModelCallEnded>, call: &NewCall) -> Result<(), Refusal> {
-    let over = |why: String| Err(reject(code::BUDGET_EXCEEDED, why));
     if turn.calls >= call.limits.calls {
-        return over(format!("the turn has made all of its {} model calls", call.limits.calls));
+        let why = format!("the turn has made all of its {} model calls", call.limits.calls);
+        return Err(reject(code::BUDGET_EXCEEDED, why));
     }
-    let Some(limit) = call.limits.cost else { return Ok(()) };
-    let Some(most) = &call.reserved else {
-        return over(format!("{} has no price, and the turn has a limit of cost", call.model));
-    };
     let amount = |cost: Option<&Cost>| cost.map(Cost::decimal).unwrap_or_default();
     let others = turn.open_runs().filter(|open| open.run != run.run).filter_map(|open| open.open_call.as_ref());
     let taken = amount(turn.spent.cost.as_ref())
         + amount(ended.and_then(|ended| ended.spent.cost.as_ref()))
         + others.map(|open| amount(open.reserved.as_ref())).sum::<Decimal>();
+    only_affordable(taken, call)
+}
+
+/// Whether the most that a call may cost fits beside what is taken.
+fn only_affordable(taken: Decimal, call: &NewCall) -> Result<(), Refusal> {
+    let over = |why: String| Err(reject(code::BUDGET_EXCEEDED, why));
+    let Some(limit) = call.limits.cost else { return Ok(()) };
+    let Some(most) = &call.reserved else {
+        return over(format!("{} has no price, and the turn has a limit of cost", call.model));
+    };
     if taken + most.decimal() > limit {
         return over(format!(
             "another model call may cost {} {currency}, and of the turn's {limit} {currency} {taken} are taken",

@@ -178,6 +178,7 @@ pub(crate) fn catalog(config: &Config) -> Outcome<Catalog> {
     models.dedup();
     catalog.allowed_models = agents.allowed_models.clone().unwrap_or_else(|| models.clone());
     models.extend(catalog.allowed_models.iter().cloned());
+    models.extend(agents.title_model.clone());
     check_models(config, &models)?;
     Ok(catalog)
 }
@@ -275,5 +276,6 @@ pub(crate) fn agent_settings(config: &Config, node: &Node) -> agents::Settings {
         approval_expiry: settings.approvals.expiry,
         budgets: settings.budgets.clone(),
         prices: settings.prices.clone(),
+        title_model: settings.title_model.clone(),
     }
 }

@@ -1,11 +1,8 @@
 //! The end of a run: one append. A finished answer is not lost as long as the process lives.
 
-use std::time::Duration;
-
-use commands::rules::{CallEnd, Command, EndRun, RunEnd};
-use commands::{Cause, Error as CommandError};
+use commands::rules::{CallEnd, EndRun, RunEnd};
 use events::event::CallOutcome;
-use events::{ChunkTable, EventId, Kind, Sequence};
+use events::{ChunkTable, EventId, Sequence};
 
 use super::ask::{Call, Ended};
 use super::prepare::Question;
@@ -16,11 +13,6 @@ use crate::Result;
 use crate::answer::Parts;
 use crate::chunks::Attempt;
 use crate::model::Failure;
-
-/// The longest pause between two tries of the append.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Tries of an append that fails for another reason than that the store does not answer.
-const TRIES: u32 = 5;
 
 /// What a run leaves behind.
 pub(super) struct Remains {
@@ -105,36 +97,9 @@ impl Job<'_> {
             to_asker,
             turn_reason: self.key.seal(&self.field(self.turn.turn, "reason"), &turn_reason),
         };
-        match self.append(command.into(), cause).await? {
+        match self.context.append(self.work, command.into(), cause).await? {
             Ok(()) => Ok(Left::Nothing),
             Err(error) => self.refused("end", error),
-        }
-    }
-
-    /// Appends what a run has come to, however long the store takes to answer again: if another worker has taken the run over
-    /// meanwhile, the store refuses.
-    pub(super) async fn append(
-        &self,
-        command: Command,
-        cause: EventId,
-    ) -> Result<std::result::Result<(), CommandError>> {
-        let (mut pause, mut tries) = (Duration::from_millis(100), 0);
-        loop {
-            let cause = Cause { event: cause, ..self.work.cause() };
-            let error = match self.context.commands.react(self.work.conversation, command.clone(), cause).await {
-                Ok(_) => return Ok(Ok(())),
-                Err(error @ (CommandError::Stale | CommandError::Rejected(_))) => return Ok(Err(error)),
-                Err(error) => error,
-            };
-            if error.kind() != Kind::Unavailable {
-                tries += 1;
-                if tries == TRIES {
-                    return Err(error.into());
-                }
-            }
-            tracing::warn!(%error, run = %self.run.run, "the end of a run has to wait for the store");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

@@ -135,9 +135,7 @@ pub(super) async fn stream(
     };
     drop(said);
     result.map_err(|failure| {
-        let provider = question.model.provider().to_owned();
-        metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => failure.class)
-            .increment(1);
+        failure.count(question.model.provider());
         speech.paid = failure.paid;
         Stopped::Failed(failure)
     })

@@ -47,7 +47,7 @@ impl Job<'_> {
         };
         let tools = wanted.iter().map(|wanted| self.tool_call(wanted)).collect();
         let command = RequestTools { run: self.run.run, epoch: attempt.epoch, call: end.clone(), said, tools };
-        match self.append(command.into(), attempt.cause).await? {
+        match self.context.append(self.work, command.into(), attempt.cause).await? {
             Ok(()) => Ok(Left::Nothing),
             // Somebody stopped the turn at the last moment: what the call took is known, and the run ends with it.
             Err(CommandError::Rejected(rejection)) if rejection.code == code::TURN_STOPPING => {

@@ -8,13 +8,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use commands::{Caller, Catalog, Commands, Outcome, SendMessage};
+use database::sql;
 use database::testing::{TestDatabase, postgres, sqlite};
 use event_log::{Chunk, EventLog, Item, Tail, relay};
 use event_store::EventStore;
 use events::{ConversationEvent, ConversationId, Decoded, Field, MessageId, Record, Sealed};
 use keyring::{Keyring, MasterKey};
 
-use crate::{Agents, Provider, ProviderKind, Settings};
+use crate::{Agents, Asked, Exact, Provider, ProviderKind, Settings, exact_request};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const TENANT: &str = "default";
@@ -154,6 +155,25 @@ impl Rig {
                 return records;
             }
             assert!(tokio::time::Instant::now() < deadline, "{:#?}", names(&records));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The request of a model call, made again.
+    pub(super) async fn exact(&self, settings: Settings, asked: Asked) -> crate::Result<Exact> {
+        let (database, store, log) = (self.test.database.clone(), self.store.clone(), self.log.clone());
+        exact_request(settings, database, store, log, self.keyring.clone(), self.commands.clone(), asked).await
+    }
+
+    /// How many rows of this kind the work table has, once that is none or patience ends.
+    pub(super) async fn open_work(&self, kind: &str) -> i64 {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let count = sql("select count(*) from work where kind = $1").bind(kind.to_owned());
+            let rows: Vec<(i64,)> = self.test.database.fetch_all(count).await.expect("counted");
+            if rows[0].0 == 0 || tokio::time::Instant::now() > deadline {
+                return rows[0].0;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use commands::{Run, ToolCall, ToolStage, Turn};
+use commands::{Conversation, Run, ToolCall, ToolStage, Turn};
 use events::{CallId, RunId};
 
 /// Something that can be done now.
@@ -50,6 +50,12 @@ pub(super) fn next_steps(turn: &Turn, is_an_agent: &dyn Fn(&str) -> bool, at: Da
         }
     }
     steps
+}
+
+/// Whether a model is to be asked for a title. Where that is done already its row is there; should that be lost, this is
+/// another one.
+pub(super) fn wants_title(state: &Conversation) -> bool {
+    state.titling.open_call.is_some() || state.lacks_title()
 }
 
 /// Whether a run can ask its model now: it has everything that it wants to know, and no call is open.

@@ -79,6 +79,8 @@ pub struct Run {
     pub epoch: u32,
     /// Sequence of that attempt's `AgentStarted`; 0: none.
     pub started: Sequence,
+    /// Sequence of its `MessageCompleted`; 0: none.
+    pub completed: Sequence,
     /// How far it is.
     pub stage: Stage,
     /// The model call that has not ended.
@@ -196,13 +198,7 @@ impl Turn {
         }
         if let Some(run) = self.run_mut(event.run) {
             run.tools.clear();
-            run.open_call = Some(OpenCall {
-                call: event.call,
-                attempt: event.attempt,
-                model: event.model,
-                prompt_bytes: event.prompt_bytes,
-                reserved: event.reserved,
-            });
+            run.open_call = Some(OpenCall::of(event));
         }
     }
 
@@ -231,6 +227,13 @@ impl Turn {
     }
 }
 
+impl OpenCall {
+    pub(super) fn of(event: ModelCallStarted) -> Self {
+        let ModelCallStarted { call, attempt, model, prompt_bytes, reserved, .. } = event;
+        Self { call, attempt, model, prompt_bytes, reserved }
+    }
+}
+
 impl Run {
     fn planned(planned: PlannedRun) -> Self {
         Self {
@@ -243,6 +246,7 @@ impl Run {
             asked_by: planned.asked_by,
             epoch: 0,
             started: 0,
+            completed: 0,
             stage: Stage::Open,
             open_call: None,
             answered: 0,

@@ -1,7 +1,7 @@
 //! A run asks a model again: after tools, or because the request before broke off. Of several workers one gets to ask.
 
 use events::RunId;
-use events::event::ModelCallStarted;
+use events::event::{CallPurpose, ModelCallStarted};
 
 use super::{CallEnd, Decision, NewCall, only_running, only_within};
 use crate::conversation::Conversation;
@@ -34,15 +34,15 @@ impl BeginCall {
         only_running(turn)?;
         let ended = super::end_open_call(run, self.before.as_ref())?;
         only_within(turn, run, ended.as_ref(), &self.call)?;
-        let started = self.call.started(run.run, self.epoch);
+        let started = self.call.started(run.run, self.epoch, CallPurpose::Answer);
         Ok(ended.map(Into::into).into_iter().chain([started.into()]).collect())
     }
 }
 
 impl NewCall {
-    pub(super) fn started(&self, run: RunId, epoch: u32) -> ModelCallStarted {
+    pub(super) fn started(&self, run: RunId, epoch: u32, purpose: CallPurpose) -> ModelCallStarted {
         let Self { call, attempt, model, context, prompt_bytes, reserved, limits: _ } = self.clone();
-        ModelCallStarted { call, run, epoch, attempt, model, context, prompt_bytes, reserved }
+        ModelCallStarted { call, run, epoch, attempt, model, purpose, context, prompt_bytes, reserved }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A worker takes a run, or takes it over: only the next epoch may, so of several workers one wins.
 
 use events::RunId;
-use events::event::AgentStarted;
+use events::event::{AgentStarted, CallPurpose};
 
 use super::{CallEnd, Decision, NewCall, end_open_call, only_running, only_within};
 use crate::conversation::Conversation;
@@ -41,7 +41,7 @@ impl ClaimRun {
             epoch: self.epoch,
             context: self.call.context.clone(),
         };
-        let call = self.call.started(run.run, self.epoch);
+        let call = self.call.started(run.run, self.epoch, CallPurpose::Answer);
         Ok(abandoned.map(Into::into).into_iter().chain([started.into(), call.into()]).collect())
     }
 }

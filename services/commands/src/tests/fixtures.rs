@@ -2,10 +2,10 @@
 
 use cqrs_es::test::{AggregateResultValidator, AggregateTestExecutor, TestFramework};
 use events::event::{
-    AgentCompleted, AgentFailed, AgentStarted, Approval, CallOutcome, ContextReference, ConversationArchived,
-    ConversationStarted, MessageCompleted, MessageFailed, MessageSent, MessageStopped, ModelCallEnded,
-    ModelCallStarted, ParticipantAdded, ParticipantRemoved, PlanKind, PlannedRun, Said, Spent, StopRequested,
-    ToolCallRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped,
+    AgentCompleted, AgentFailed, AgentStarted, Approval, CallOutcome, CallPurpose, ContextReference,
+    ConversationArchived, ConversationStarted, MessageCompleted, MessageFailed, MessageSent, MessageStopped,
+    ModelCallEnded, ModelCallStarted, ParticipantAdded, ParticipantRemoved, PlanKind, PlannedRun, Said, Spent,
+    StopRequested, ToolCallRequested, TurnCompleted, TurnFailed, TurnPlanned, TurnStarted, TurnStopped,
 };
 use events::{
     CallId, ConversationEvent, ConversationId, FinishReason, KeyId, MessageId, PersonId, RunId, Sealed, Sequence,
@@ -23,6 +23,8 @@ use crate::rules::{
 pub(crate) const STARTER: u128 = 1;
 pub(crate) const GUEST: u128 = 2;
 pub(crate) const STRANGER: u128 = 3;
+/// The run that asks for a title.
+pub(crate) const TITLE: u128 = 900;
 
 pub(crate) fn conversation() -> ConversationId {
     ConversationId::from_uuid(Uuid::from_u128(1))
@@ -144,8 +146,17 @@ pub(crate) fn claimed_in(in_turn: u128, number: u128, epoch: u32) -> [Conversati
     [started.into(), call_started(number, epoch, call(number, epoch), 1)]
 }
 pub(crate) fn call_started(number: u128, epoch: u32, call: CallId, attempt: u32) -> ConversationEvent {
-    let (run, model, context) = (run(number), "offline".into(), context());
-    ModelCallStarted { call, run, epoch, attempt, model, context, prompt_bytes: 7, reserved: None }.into()
+    let (run, model, context, purpose) = (run(number), "offline".into(), context(), CallPurpose::Answer);
+    ModelCallStarted { call, run, epoch, attempt, model, purpose, context, prompt_bytes: 7, reserved: None }.into()
+}
+/// The request of this number for a title.
+pub(crate) fn title_call_started(number: u32) -> ConversationEvent {
+    let (run, call, model, context) = (run(TITLE), call(TITLE, number), "offline".into(), context());
+    let (epoch, attempt, purpose) = (number, number, CallPurpose::Title);
+    ModelCallStarted { call, run, epoch, attempt, model, purpose, context, prompt_bytes: 7, reserved: None }.into()
+}
+pub(crate) fn title_call_ended(number: u32, outcome: CallOutcome) -> ConversationEvent {
+    call_ended(TITLE, call(TITLE, number), outcome)
 }
 pub(crate) fn context() -> ContextReference {
     let (conversation, profile, digest) = (conversation(), "p".into(), "d".into());
@@ -193,6 +204,11 @@ pub(crate) fn completed(number: u128, epoch: u32, started: Sequence) -> [Convers
     };
     let completed = AgentCompleted { run: run(number), spent: spent() };
     [message.into(), call_ended(number, call(number, epoch), CallOutcome::Completed), completed.into()]
+}
+/// The first message is asked and answered, and the turn has ended: ten events.
+pub(crate) fn first_exchange() -> Vec<ConversationEvent> {
+    let turn = [started(), sent(1)].into_iter().chain(turn_of(1)).chain(claimed(1, 1));
+    turn.chain(completed(1, 1, 5)).chain([turn_completed(1)]).collect()
 }
 pub(crate) fn stop_requested(number: u128) -> ConversationEvent {
     StopRequested { turn: turn(number), by: person(STARTER), roll_back: false }.into()

@@ -46,6 +46,8 @@ pub(crate) struct Agents {
     pub(crate) budgets: ::agents::Budgets,
     /// `[approvals]`.
     pub(crate) approvals: Approvals,
+    /// `[titles] model`.
+    pub(crate) title_model: Option<String>,
     /// `[models] allow`.
     pub(crate) allowed_models: Option<Vec<String>>,
     /// `[tools.<name>]` and `[egress]`.
@@ -93,6 +95,7 @@ impl Agents {
             approvals: money::approvals(&layers.tables)?,
             breaker,
             providers,
+            title_model: layers.get("titles.model").filter(|model| !model.is_empty()).map(str::to_owned),
             allowed_models: allowed_models(&layers.tables)?,
         })
     }

@@ -55,6 +55,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     plain("limits.line", &["LOQUENT_LIMITS_LINE"], "1048576"),
     plain("limits.answer", &["LOQUENT_LIMITS_ANSWER"], "524288"),
     plain("limits.history", &["LOQUENT_LIMITS_HISTORY"], "262144"),
+    plain("titles.model", &["LOQUENT_TITLES_MODEL"], ""),
     plain("offline.pace", &["LOQUENT_OFFLINE_PACE"], "30ms"),
 ];
 

@@ -146,6 +146,18 @@ fn a_provider_has_its_own_patience_where_it_says_so() {
 }
 
 #[test]
+fn a_model_for_titles_is_set_in_its_table_or_not_at_all() {
+    let title_model =
+        |file: &str, environment: &[(&str, &str)]| config(file, environment, &[]).expect("settings").agents.title_model;
+    assert_eq!(title_model("", &[]), None);
+    assert_eq!(title_model("[titles]\nmodel = \"\"", &[]), None);
+    let file = "[titles]\nmodel = \"openai/gpt-4o-mini\"";
+    assert_eq!(title_model(file, &[]).as_deref(), Some("openai/gpt-4o-mini"));
+    assert_eq!(title_model(file, &[("LOQUENT_TITLES_MODEL", "offline")]).as_deref(), Some("offline"));
+    assert!(refusal("[titles]\nmodle = \"offline\"", &[], &[]).contains("the nearest is titles.model"));
+}
+
+#[test]
 fn a_provider_s_unknown_or_malformed_keys_are_refused() {
     let with = |line: &str| {
         refusal(&format!("[providers.groq]\nkind = \"openai\"\nbase_url = \"http://x\"\n{line}"), &[], &[])

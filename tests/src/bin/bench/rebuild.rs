@@ -160,11 +160,22 @@ fn asked(message: MessageId, turn: TurnId, author: PersonId) -> ConversationEven
 }
 
 fn answered(run: RunId, message: MessageId, started: Sequence, context: ContextReference) -> [ConversationEvent; 4] {
-    let (call, model) = (CallId::generate(), "offline".to_owned());
+    let (call, model, purpose) = (CallId::generate(), "offline".to_owned(), CallPurpose::Answer);
     let usage = Some(Usage { input_tokens: 100, output_tokens: 200, ..Usage::default() });
     let spent = Spent { usage, ..Spent::default() };
     [
-        ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, prompt_bytes: 400, reserved: None }.into(),
+        ModelCallStarted {
+            call,
+            run,
+            epoch: 1,
+            attempt: 1,
+            model,
+            purpose,
+            context,
+            prompt_bytes: 400,
+            reserved: None,
+        }
+        .into(),
         MessageCompleted {
             message,
             run,

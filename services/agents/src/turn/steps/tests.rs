@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use commands::Conversation;
 use cqrs_es::Aggregate;
 use events::event::{
-    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, ContextReference, ConversationStarted, MessageSent,
-    ModelCallEnded, ModelCallStarted, PlanKind, PlannedRun, Said, Spent, StopRequested, ToolCallApproved,
-    ToolCallFailed, ToolCallRequested, TurnPlanned, TurnStarted,
+    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, CallPurpose, ContextReference, ConversationStarted,
+    MessageSent, ModelCallEnded, ModelCallStarted, PlanKind, PlannedRun, Said, Spent, StopRequested, ToolCallApproved,
+    ToolCallFailed, ToolCallRequested, TurnCompleted, TurnPlanned, TurnStarted,
 };
 use events::{CallId, ConversationEvent, ConversationId, KeyId, MessageId, PersonId, Sealed, TurnId};
 use uuid::Uuid;
@@ -86,7 +86,9 @@ fn asked(number: u128) -> [ConversationEvent; 2] {
         context: context.clone(),
     };
     let (run, call, model) = (run(number), tool(1000 + number), "offline".into());
-    let call = ModelCallStarted { call, run, epoch: 1, attempt: 1, model, context, prompt_bytes: 1, reserved: None };
+    let purpose = CallPurpose::Answer;
+    let call =
+        ModelCallStarted { call, run, epoch: 1, attempt: 1, model, purpose, context, prompt_bytes: 1, reserved: None };
     [started.into(), call.into()]
 }
 
@@ -183,4 +185,31 @@ fn whatever_runs_is_ended_when_somebody_stops_the_turn() {
 fn more_is_planned_when_the_planned_steps_have_ended() {
     let ended = planned(&STEPS[..1], true).into_iter().chain(asked(1)).chain([completed(1)]);
     assert_eq!(next(ended), now([Step::Plan]));
+}
+
+#[test]
+fn a_title_is_wanted_once_the_first_turn_has_completed() {
+    let mut state = Conversation::default();
+    let mut wants = |events: Vec<ConversationEvent>| {
+        events.into_iter().for_each(|event| state.apply(event.into()));
+        wants_title(&state)
+    };
+    assert!(!wants(planned(&[(1, &[])], false)));
+    let (chunks, text, spent) = (sealed(), sealed(), Spent::default());
+    let finish_reason = events::FinishReason::Stop;
+    let completed = MessageCompleted {
+        message: id(101),
+        run: run(1),
+        epoch: 1,
+        started: 0,
+        text,
+        reasoning: None,
+        calls: None,
+        chunks,
+        finish_reason,
+        spent: spent.clone(),
+    };
+    assert!(!wants(vec![completed.into(), AgentCompleted { run: run(1), spent }.into()]));
+    assert!(wants(vec![TurnCompleted { turn: turn() }.into()]));
+    assert!(!wants(vec![ConversationRenamed { title: sealed() }.into()]));
 }
