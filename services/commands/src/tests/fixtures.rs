@@ -1,5 +1,7 @@
 //! Fixed ids and a conversation's events, for given / when / then.
 
+mod title;
+
 use cqrs_es::test::{AggregateResultValidator, AggregateTestExecutor, TestFramework};
 use events::event::{
     AgentCompleted, AgentFailed, AgentStarted, Approval, CallOutcome, CallPurpose, ContextReference,
@@ -20,11 +22,11 @@ use crate::rules::{
     StartConversation, StartTurn,
 };
 
+pub(crate) use title::{TITLE, first_exchange, title_call_ended, title_call_started};
+
 pub(crate) const STARTER: u128 = 1;
 pub(crate) const GUEST: u128 = 2;
 pub(crate) const STRANGER: u128 = 3;
-/// The run that asks for a title.
-pub(crate) const TITLE: u128 = 900;
 
 pub(crate) fn conversation() -> ConversationId {
     ConversationId::from_uuid(Uuid::from_u128(1))
@@ -149,15 +151,6 @@ pub(crate) fn call_started(number: u128, epoch: u32, call: CallId, attempt: u32)
     let (run, model, context, purpose) = (run(number), "offline".into(), context(), CallPurpose::Answer);
     ModelCallStarted { call, run, epoch, attempt, model, purpose, context, prompt_bytes: 7, reserved: None }.into()
 }
-/// The request of this number for a title.
-pub(crate) fn title_call_started(number: u32) -> ConversationEvent {
-    let (run, call, model, context) = (run(TITLE), call(TITLE, number), "offline".into(), context());
-    let (epoch, attempt, purpose) = (number, number, CallPurpose::Title);
-    ModelCallStarted { call, run, epoch, attempt, model, purpose, context, prompt_bytes: 7, reserved: None }.into()
-}
-pub(crate) fn title_call_ended(number: u32, outcome: CallOutcome) -> ConversationEvent {
-    call_ended(TITLE, call(TITLE, number), outcome)
-}
 pub(crate) fn context() -> ContextReference {
     let (conversation, profile, digest) = (conversation(), "p".into(), "d".into());
     ContextReference { conversation, up_to: 2, profile, renderer: 1, digest }
@@ -204,11 +197,6 @@ pub(crate) fn completed(number: u128, epoch: u32, started: Sequence) -> [Convers
     };
     let completed = AgentCompleted { run: run(number), spent: spent() };
     [message.into(), call_ended(number, call(number, epoch), CallOutcome::Completed), completed.into()]
-}
-/// The first message is asked and answered, and the turn has ended: ten events.
-pub(crate) fn first_exchange() -> Vec<ConversationEvent> {
-    let turn = [started(), sent(1)].into_iter().chain(turn_of(1)).chain(claimed(1, 1));
-    turn.chain(completed(1, 1, 5)).chain([turn_completed(1)]).collect()
 }
 pub(crate) fn stop_requested(number: u128) -> ConversationEvent {
     StopRequested { turn: turn(number), by: person(STARTER), roll_back: false }.into()

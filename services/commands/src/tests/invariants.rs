@@ -4,19 +4,19 @@
 use std::collections::{HashMap, HashSet};
 
 use cqrs_es::Aggregate;
-use events::event::{Approval, CallOutcome, OverlapPolicy};
+use events::event::{Approval, CallOutcome, CallPurpose, OverlapPolicy};
 use events::{CallId, ConversationEvent, MessageId, RunId, TurnId};
 use uuid::Uuid;
 
 use super::fixtures::{
-    call, call_end, claim, complete, expiry, fail, new_call, person, request_tools, sealed, send, start, start_agent,
-    start_turn, stop, tool,
+    TITLE, call, call_end, claim, complete, expiry, fail, new_call, person, request_tools, run, sealed, send, start,
+    start_agent, start_turn, stop, tool,
 };
-use crate::conversation::{Conversation, Run, ToolStage};
+use crate::conversation::{Conversation, Run, TITLE_CALLS, ToolStage};
 use crate::rules::{
-    AddParticipant, Approvers, ArchiveConversation, BeginCall, ClaimRun, Command, DecideTool, EndRun, EndTool,
-    ExpireTool, RemoveParticipant, RenameConversation, RequestTools, SendMessage, StartTool, StopTurn, ToolEnd,
-    Verdict, decide,
+    AddParticipant, Approvers, ArchiveConversation, BeginCall, BeginTitle, ClaimRun, Command, DecideTool, EndRun,
+    EndTitle, EndTool, ExpireTool, NewCall, RemoveParticipant, RenameConversation, RequestTools, SendMessage,
+    StartTool, StopTurn, ToolEnd, Verdict, decide,
 };
 
 /// A small generator of numbers; the same seed, the same test.
@@ -34,12 +34,34 @@ impl Dice {
 
     /// What a worker would ask now, now and then with an epoch that is off by one.
     fn sensible(&mut self, state: &Conversation) -> Command {
+        if let Some(command) = self.title(state) {
+            return command;
+        }
         let stopping = state.turn.as_ref().is_some_and(|turn| turn.stop.is_some());
         let run = state.turn.as_ref().and_then(|turn| turn.open_runs().next());
         match (run, state.waiting.first()) {
             (Some(run), _) => self.work(run, stopping),
             (None, Some(waiting)) => start_turn(waiting.turn.uuid().as_u128()).into(),
             (None, None) => start_agent(u128::from(self.below(50)) + 101).into(),
+        }
+    }
+
+    /// Now and then, what a worker would ask for a title.
+    fn title(&mut self, state: &Conversation) -> Option<Command> {
+        if self.below(4) > 0 {
+            return None;
+        }
+        let number = state.titling.calls + 1 - u32::from(self.below(5) == 0);
+        match &state.titling.open_call {
+            Some(open) => {
+                let call = call_end(open.call, CallOutcome::Failed);
+                Some(EndTitle { call, title: None, title_chars: 0 }.into())
+            }
+            None if state.lacks_title() => {
+                let call = NewCall { attempt: number, ..new_call(self.id()) };
+                Some(BeginTitle { run: run(TITLE), call }.into())
+            }
+            None => None,
         }
     }
 
@@ -120,6 +142,8 @@ struct Observer {
     waiting: Vec<(TurnId, MessageId)>,
     steering: HashSet<MessageId>,
     calls: HashSet<CallId>,
+    title_calls: HashSet<CallId>,
+    titlings: u32,
     tools: HashMap<CallId, u32>,
     turned: HashSet<MessageId>,
     open: Option<events::TurnId>,
@@ -144,6 +168,13 @@ impl Observer {
                     assert!(self.waiting.is_empty(), "messages that wait come first");
                 }
             }
+            ConversationEvent::ModelCallStarted(call) if call.purpose == CallPurpose::Title => {
+                assert!(self.title_calls.is_empty(), "one call for a title at a time");
+                self.title_calls.insert(call.call);
+                self.titlings += 1;
+                assert!(self.titlings <= TITLE_CALLS, "no more than are allowed");
+            }
+            ConversationEvent::ModelCallEnded(call) if self.title_calls.remove(&call.call) => {}
             ConversationEvent::ModelCallStarted(call) => {
                 assert!(self.calls.insert(call.call), "a call begins once");
                 assert_eq!(self.epochs.get(&call.run), Some(&call.epoch), "of the attempt that counts");
@@ -208,7 +239,7 @@ impl Observer {
 
 #[test]
 fn any_order_of_commands_keeps_the_promises() {
-    let mut turns = 0;
+    let (mut turns, mut titlings) = (0, 0);
     for seed in 0..300 {
         let (mut dice, mut state, mut observer) = (Dice(seed), Conversation::default(), Observer::default());
         let mut used: HashSet<String> = HashSet::new();
@@ -235,8 +266,10 @@ fn any_order_of_commands_keeps_the_promises() {
             assert_eq!(waiting, observer.waiting);
         }
         turns += observer.turned.len();
+        titlings += observer.titlings;
     }
     assert!(turns > 1_000, "the test tries something: {turns} turns");
+    assert!(titlings > 100, "titles too: {titlings} calls");
 }
 
 /// A model is shown everything up to now.

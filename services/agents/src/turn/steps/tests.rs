@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use commands::Conversation;
 use cqrs_es::Aggregate;
 use events::event::{
-    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, CallPurpose, ContextReference, ConversationStarted,
-    MessageSent, ModelCallEnded, ModelCallStarted, PlanKind, PlannedRun, Said, Spent, StopRequested, ToolCallApproved,
-    ToolCallFailed, ToolCallRequested, TurnCompleted, TurnPlanned, TurnStarted,
+    AgentCompleted, AgentFailed, AgentStarted, CallOutcome, CallPurpose, ContextReference, ConversationRenamed,
+    ConversationStarted, MessageCompleted, MessageSent, ModelCallEnded, ModelCallStarted, PlanKind, PlannedRun, Said,
+    Spent, StopRequested, ToolCallApproved, ToolCallFailed, ToolCallRequested, TurnCompleted, TurnPlanned, TurnStarted,
 };
 use events::{CallId, ConversationEvent, ConversationId, KeyId, MessageId, PersonId, Sealed, TurnId};
 use uuid::Uuid;
