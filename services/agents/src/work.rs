@@ -51,6 +51,9 @@ pub(crate) struct Work {
 pub(crate) type Key = (ConversationId, Task);
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Turn, Self::Run, Self::Tool];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Turn => "turn",

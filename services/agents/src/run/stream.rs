@@ -7,8 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use events::{ChunkTable, FinishReason, Usage};
 
+use super::Job;
 use super::ask::Call;
 use super::prepare::{Before, Question};
+use super::watch::Watch;
 use crate::answer::{Answer, Parts};
 use crate::chunks::{Attempt, Chunks};
 use crate::context::Context;
@@ -25,6 +27,8 @@ pub(super) struct Speech {
     calls: Vec<ToolUse>,
     usage: Option<Usage>,
     paid: bool,
+    /// Tokens of all calls.
+    counted: Usage,
 }
 
 /// Why nothing more comes of a request.
@@ -45,7 +49,15 @@ impl Speech {
             answer.push(kind, text);
         }
         let chunks = Chunks::new(context.log.clone(), attempt, listener, before.table);
-        Self { answer, chunks, before: Parts::default(), calls: Vec::new(), usage: None, paid: false }
+        Self {
+            answer,
+            chunks,
+            before: Parts::default(),
+            calls: Vec::new(),
+            usage: None,
+            paid: false,
+            counted: Usage::default(),
+        }
     }
 
     /// Another request begins, which stands in the conversation at this place.
@@ -104,8 +116,28 @@ impl Speech {
 /// Sends one request and streams what comes back.
 pub(super) async fn stream(
     speech: &mut Speech,
+    job: &Job<'_>,
     question: &Question,
     lost: &CancellationToken,
+) -> Result<FinishReason, Stopped> {
+    let mut watch = Watch::begin(job, question);
+    let result = listen(speech, question, lost, &mut watch).await;
+    if let Some(usage) = speech.usage {
+        speech.counted = speech.counted.plus(usage);
+        job.span.counted(speech.counted);
+    }
+    if let Ok(reason) = &result {
+        job.span.finished(*reason);
+    }
+    watch.end(&result, speech.usage);
+    result
+}
+
+async fn listen(
+    speech: &mut Speech,
+    question: &Question,
+    lost: &CancellationToken,
+    watch: &mut Watch,
 ) -> Result<FinishReason, Stopped> {
     let mut said = question.model.ask(&question.prompt, question.request.clone());
     let result = loop {
@@ -120,6 +152,7 @@ pub(super) async fn stream(
         };
         match next {
             Some(Ok(Said::Piece(kind, piece))) => {
+                watch.heard();
                 let fits = speech.answer.push(kind, &piece);
                 speech.chunks.publish(&mut speech.answer).await;
                 if !fits {
@@ -135,9 +168,6 @@ pub(super) async fn stream(
     };
     drop(said);
     result.map_err(|failure| {
-        let provider = question.model.provider().to_owned();
-        metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => failure.class)
-            .increment(1);
         speech.paid = failure.paid;
         Stopped::Failed(failure)
     })
