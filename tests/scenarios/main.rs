@@ -14,4 +14,5 @@ mod stops;
 mod team;
 mod teams;
 mod topics;
+mod traces;
 mod workers;

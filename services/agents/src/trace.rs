@@ -117,3 +117,29 @@ fn name(key: &'static str, name: &str) -> KeyValue {
 fn conversation(work: &Work) -> KeyValue {
     KeyValue::new("gen_ai.conversation.id", work.conversation.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use events::{ConversationId, EventId, RunId};
+
+    use super::*;
+    use crate::work::Task;
+
+    #[test]
+    fn where_nobody_exports_spans_the_work_keeps_its_trace() {
+        for traceparent in [Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()), None] {
+            let work = Work {
+                conversation: ConversationId::generate(),
+                task: Task::Run(RunId::generate()),
+                sequence: 1,
+                cause: EventId::generate(),
+                correlation: EventId::generate(),
+                traceparent,
+                tenant: "default".into(),
+            };
+            let span = Span::invoke_agent(&work, "assistant");
+            assert_eq!(span.carry(&work), work);
+            assert!(!span.0.span().is_recording());
+        }
+    }
+}

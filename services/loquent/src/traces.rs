@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::{KeyValue, global};
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -12,8 +12,6 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter as Expo
 
 /// How long the last spans may take to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// How long one request to the collector may take, where nothing else is said.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The way of spans out of this process.
 pub(crate) struct Traces(Option<SdkTracerProvider>);
@@ -57,23 +55,15 @@ fn is_wanted(variable: &impl Fn(&str) -> Option<String>) -> bool {
     endpoint.is_some() && !is("OTEL_SDK_DISABLED", "true") && !is("OTEL_TRACES_EXPORTER", "none")
 }
 
-/// The endpoint and the headers it reads from the environment itself.
+/// Everything but the protocol it reads from the environment itself.
 fn exporter() -> Result<SpanExporter, String> {
     let protocol = variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
     if let Some(other) = protocol.filter(|protocol| protocol != "http/protobuf") {
         return Err(format!("OTEL_EXPORTER_OTLP_PROTOCOL: {other} is not spoken here, only http/protobuf"));
     }
-    let timeout = variable("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT").or_else(|| variable("OTEL_EXPORTER_OTLP_TIMEOUT"));
-    let timeout = timeout.and_then(|text| text.parse().ok()).map_or(TIMEOUT, Duration::from_millis);
-    // Headers may hold a key: they go where the variables say and nowhere else.
-    let client = reqwest::blocking::Client::builder()
-        .timeout(timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .user_agent(concat!("loquent/", env!("CARGO_PKG_VERSION")));
-    let client = client.build().map_err(|error| format!("the client cannot be made: {error}"))?;
-    let builder = SpanExporter::builder().with_http().with_http_client(client).with_protocol(Protocol::HttpBinary);
-    builder.with_timeout(timeout).build().map_err(|_| "the endpoint or the compression is not understood".to_owned())
+    let builder = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
+    // The library's words quote the address, which may hold a password.
+    builder.build().map_err(|_| "the endpoint, the compression or the client is not possible".to_owned())
 }
 
 fn resource() -> Resource {
