@@ -23,7 +23,7 @@ const EDGES: [(&str, &[&str]); 10] = [
 ];
 
 /// The one home of each heavy library.
-const HOMES: [(&str, &str); 9] = [
+const HOMES: [(&str, &str); 11] = [
     ("rdkafka", "event-log"),
     ("axum", "gateway"),
     ("async-graphql", "gateway"),
@@ -31,6 +31,8 @@ const HOMES: [(&str, &str); 9] = [
     ("reqwest", "agents"),
     ("clap", "loquent"),
     ("tracing-subscriber", "loquent"),
+    ("opentelemetry_sdk", "loquent"),
+    ("opentelemetry-otlp", "loquent"),
     ("postgres-es", "event-store"),
     ("sqlite-es", "event-store"),
 ];

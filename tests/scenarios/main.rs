@@ -15,4 +15,5 @@ mod team;
 mod teams;
 mod titles;
 mod topics;
+mod traces;
 mod workers;

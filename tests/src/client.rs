@@ -69,6 +69,18 @@ impl Client {
         Self { http, address: address.to_owned(), token: token(person, "default", Duration::from_secs(3600)) }
     }
 
+    /// The same person, whose requests belong to this trace.
+    ///
+    /// # Panics
+    /// It is no header, or no client can be made.
+    #[must_use]
+    pub fn traced(mut self, traceparent: &str) -> Self {
+        let header = ("traceparent".parse().expect("a name"), traceparent.parse().expect("a value"));
+        let http = reqwest::Client::builder().no_proxy().default_headers([header].into_iter().collect());
+        self.http = http.build().expect("an HTTP client");
+        self
+    }
+
     /// One request over HTTP.
     ///
     /// # Errors

@@ -6,11 +6,13 @@
 //! * [`client`]: a person's typed client over GraphQL, server-sent events and WebSocket
 //! * [`upstream`]: a scripted model server
 //! * [`tool_server`]: a scripted server of tools
+//! * [`collector`]: a collector of spans
 //! * [`records`]: the events of a conversation, hidden ones included
 //! * [`history`]: what must hold of everything that a person has seen
 
 pub mod binary;
 pub mod client;
+pub mod collector;
 pub mod history;
 pub mod process;
 pub mod records;

@@ -185,7 +185,8 @@ impl Sandbox {
     pub fn command(&self, verb: &str, more: &[&str]) -> Command {
         let mut command = Command::new(binary::path());
         let inherited = std::env::vars().filter(|(name, _)| {
-            !name.starts_with("LOQUENT_") && !name.starts_with("OPENAI_") && name != "PORT" && name != "DATABASE_URL"
+            let is_ours = ["LOQUENT_", "OPENAI_", "OTEL_"].iter().any(|prefix| name.starts_with(prefix));
+            !is_ours && name != "PORT" && name != "DATABASE_URL"
         });
         command.env_clear().envs(inherited).envs(&self.environment).current_dir(self.folder.path());
         command.arg(verb).args(more).args(&self.arguments);

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::model::Breakers;
 use crate::registry::Registry;
 use crate::work::{Kind, WorkTable};
-use crate::{Result, Settings, consumer, worker};
+use crate::{Result, Settings, consumer, queue, worker};
 
 /// The agents of one process.
 pub struct Agents {
@@ -66,6 +66,7 @@ impl Agents {
         tokio::join!(
             work,
             worker::renew(&context, &registry, &drained),
+            count(&context, &shutdown),
             Box::pin(consume(&context, &wake, &shutdown)),
             Box::pin(context.heard.clone().follow(context.log.clone(), context.commands.clone(), drained.clone())),
         );
@@ -77,6 +78,13 @@ impl Agents {
 async fn consume(context: &Context, wake: &Notify, shutdown: &CancellationToken) {
     if context.settings.does(Kind::Turn) {
         consumer::run(context.log.clone(), context.table.clone(), wake, shutdown).await;
+    }
+}
+
+/// All processes see the same table, so those who fill it count.
+async fn count(context: &Context, shutdown: &CancellationToken) {
+    if context.settings.does(Kind::Turn) {
+        queue::measure(&context.table, shutdown).await;
     }
 }
 

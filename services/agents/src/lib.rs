@@ -12,6 +12,7 @@
 //! * `structured`: whether an answer has the form that was asked for
 //! * `answer`, `chunks`, `heard`: the way of an answer's pieces to the log
 //! * `money`, `budget`: what calls take, and what they may
+//! * `trace`: the spans of all that; `queue`: how much of it waits
 
 mod agents;
 mod answer;
@@ -27,6 +28,7 @@ mod model;
 mod money;
 mod profile;
 mod prompt;
+mod queue;
 mod registry;
 mod run;
 #[cfg(test)]
@@ -38,6 +40,7 @@ mod tests;
 mod title;
 mod tool;
 mod tool_call;
+mod trace;
 mod turn;
 mod work;
 mod worker;

@@ -15,6 +15,7 @@ mod fuse;
 mod offline;
 mod openai;
 mod server;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use events::{ChunkKind, FinishReason, Usage};
 pub(crate) use attempts::{Attempts, Next};
 pub use breaker::BreakerState;
 pub(crate) use failure::Failure;
+pub(crate) use watch::Watch;
 
 use crate::prompt::{Prompt, ToolUse};
 use crate::settings::Provider;

@@ -18,7 +18,9 @@ use events::event::CallOutcome;
 use keyring::ContentKey;
 
 use crate::context::Context;
+use crate::heard::Listener;
 use crate::model::Failure;
+use crate::trace::Span;
 use crate::work::Work;
 use crate::{Result, budget};
 
@@ -45,21 +47,19 @@ pub(crate) async fn carry_out(context: &Context, work: &Work, id: RunId, lost: &
     let Some(loaded) = context.commands.load(work.conversation).await? else { return Ok(Left::Nothing) };
     let Some((turn, run)) = loaded.state.run(id) else { return Ok(Left::Nothing) };
     let key = context.keyring.content_key(turn.person, work.conversation).await?;
-    let job = Job { context, work, loaded: &loaded, turn, run, key };
+    let job = Job { context, work, loaded: &loaded, turn, run, key, span: Span::default() };
     if turn.stop.is_some() {
         return job.stop().await;
     }
     if job.waits() {
         return Ok(Left::Nothing);
     }
-    if run.open_call.is_some() && run.epoch >= EPOCHS {
-        let reason = format!("the answer was begun {EPOCHS} times and its worker died each time");
-        return job.fail(Failure::new("epochs", reason)).await;
+    let span = Span::invoke_agent(work, &run.agent);
+    let left = Job { work: &span.carry(work), span: span.clone(), ..job }.work_on(listener, lost).await;
+    if left.is_err() {
+        span.failed("interrupted");
     }
-    match job.prepare().await? {
-        Ok(question) => job.answer(question, listener, lost).await,
-        Err(failure) => job.fail(failure).await,
-    }
+    left
 }
 
 /// A run that waits for an attempt.
@@ -70,9 +70,22 @@ struct Job<'a> {
     turn: &'a Turn,
     run: &'a Run,
     key: ContentKey,
+    /// Of this worker's part in the run.
+    span: Span,
 }
 
 impl Job<'_> {
+    async fn work_on(&self, listener: Listener, lost: &CancellationToken) -> Result<Left> {
+        if self.run.open_call.is_some() && self.run.epoch >= EPOCHS {
+            let reason = format!("the answer was begun {EPOCHS} times and its worker died each time");
+            return self.fail(Failure::new("epochs", reason)).await;
+        }
+        match self.prepare().await? {
+            Ok(question) => self.answer(question, listener, lost).await,
+            Err(failure) => self.fail(failure).await,
+        }
+    }
+
     /// Steps before it, or its tools, have not ended.
     fn waits(&self) -> bool {
         let before = |step: &Run| self.run.after.contains(&step.run);

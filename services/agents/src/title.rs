@@ -15,8 +15,9 @@ use events::event::CallOutcome;
 use events::{CallId, ChunkKind, EventId, Field, FinishReason, RunId, Usage};
 
 use crate::context::Context;
-use crate::model::{Attempts, Failure, Next, Said};
+use crate::model::{Attempts, Failure, Next, Said, Watch};
 use crate::run::Left;
+use crate::trace::Span;
 use crate::work::Work;
 use crate::{Result, money};
 
@@ -35,8 +36,8 @@ struct Heard {
     /// Bytes of all that was said.
     said: usize,
     usage: Option<Usage>,
-    /// A filter cut it: the text is no title.
-    is_filtered: bool,
+    /// Why it ended, if it said so.
+    reason: Option<FinishReason>,
     failure: Option<Failure>,
 }
 
@@ -54,9 +55,11 @@ pub(crate) async fn carry_out(context: &Context, work: &Work, lost: &Cancellatio
         let Some((call, started)) = begin(context, work, &loaded, &question).await? else { return Ok(Left::Nothing) };
         let heard = tokio::select! {
             () = lost.cancelled() => return Ok(Left::Again(Duration::ZERO)),
-            heard = listen(&question) => heard,
+            heard = listen(work, &question) => heard,
         };
-        let title = wording::title(&heard.text).filter(|_| heard.failure.is_none() && !heard.is_filtered);
+        // What a filter has cut is no title.
+        let is_whole = heard.failure.is_none() && heard.reason != Some(FinishReason::ContentFilter);
+        let title = wording::title(&heard.text).filter(|_| is_whole);
         let is_titled = title.is_some();
         end(context, work, end_of(context, &question, call, &heard), title.map(|title| (&question, title)), started)
             .await?;
@@ -125,12 +128,14 @@ async fn begin(
 }
 
 /// Sends the request and listens to all of the answer.
-async fn listen(question: &Question) -> Heard {
+async fn listen(work: &Work, question: &Question) -> Heard {
     let mut heard = Heard::default();
+    let mut watch = Watch::begin(&Span::before(work), work, None, &question.name, &question.model);
     let mut said = question.model.ask(&question.prompt, question.request.clone());
     while let Some(next) = said.next().await {
         match next {
             Ok(Said::Piece(kind, piece)) => {
+                watch.heard();
                 heard.said += piece.len();
                 if kind == ChunkKind::Text {
                     heard.text.push_str(&piece);
@@ -141,17 +146,18 @@ async fn listen(question: &Question) -> Heard {
             }
             Ok(Said::Usage(counted)) => heard.usage = Some(counted),
             Ok(Said::Finished(reason)) => {
-                heard.is_filtered = reason == FinishReason::ContentFilter;
+                heard.reason = Some(reason);
                 break;
             }
             Ok(Said::Call(_)) => {}
             Err(failure) => {
-                failure.count(question.model.provider());
                 heard.failure = Some(failure);
                 break;
             }
         }
     }
+    let reason = heard.reason.unwrap_or(FinishReason::Stop);
+    watch.end(heard.failure.as_ref().map_or(Ok(reason), |failure| Err(failure.class)), heard.usage);
     heard
 }
 

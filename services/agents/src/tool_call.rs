@@ -1,8 +1,9 @@
 //! One tool call: its arguments, the claim, the tool itself, the end. What changes something outside is never done twice.
 
+mod watch;
+
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use commands::rules::{EndTool, StartTool, ToolEnd};
@@ -17,6 +18,8 @@ use crate::run::Left;
 use crate::tool::{self, Outcome, Tool};
 use crate::work::Work;
 
+use watch::Watch;
+
 /// Events of one read.
 const PAGE: usize = 64;
 /// The longest pause between two tries of the append.
@@ -26,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) async fn carry_out(context: &Context, work: &Work, id: CallId, lost: &CancellationToken) -> Result<Left> {
     let listener = context.heard.listen(work.conversation, work.sequence);
     let Some(loaded) = context.commands.load(work.conversation).await? else { return Ok(Left::Nothing) };
-    let Some((turn, _, call)) = loaded.state.tool(id) else { return Ok(Left::Nothing) };
+    let Some((turn, run, call)) = loaded.state.tool(id) else { return Ok(Left::Nothing) };
     let prepared = prepare(context, &loaded, call).await?;
     if let (Err(wrong), ToolStage::Ready) = (&prepared, call.stage) {
         return fail(context, work, turn, call, wrong).await.map(|()| Left::Nothing);
@@ -37,11 +40,17 @@ pub(crate) async fn carry_out(context: &Context, work: &Work, id: CallId, lost: 
         Err(error) => return Err(error.into()),
     };
     let key = context.keyring.content_key(turn.person, work.conversation).await?;
-    let begun = Instant::now();
+    let watch = Watch::begin(work, &run.agent, call);
     let outcome = tokio::select! {
-        () = lost.cancelled() => return Ok(Left::Again(Duration::ZERO)),
+        () = lost.cancelled() => {
+            watch.end("lease_lost");
+            return Ok(Left::Again(Duration::ZERO));
+        }
         // Its run ends, and says of this call what is known.
-        () = listener.stopped(turn.turn) => return Ok(Left::Nothing),
+        () = listener.stopped(turn.turn) => {
+            watch.end("stopped");
+            return Ok(Left::Nothing);
+        }
         outcome = perform(context, &loaded, call, prepared) => outcome,
     };
     let label = match &outcome {
@@ -50,8 +59,7 @@ pub(crate) async fn carry_out(context: &Context, work: &Work, id: CallId, lost: 
         Outcome::Failed(_) => "failed",
         Outcome::Uncertain(_) => "uncertain",
     };
-    let seconds = begun.elapsed().as_secs_f64();
-    metrics::histogram!("loquent_tool_call_seconds", "tool" => call.tool.clone(), "outcome" => label).record(seconds);
+    let seconds = watch.end(label);
     tracing::info!(conversation = %work.conversation, call = %id, tool = call.tool, outcome = label, seconds, "a tool call has ended");
     let end = sealed(work, &key, id, outcome);
     end_tool(context, work, EndTool { call: id, epoch: call.epoch + 1, end }, &started).await

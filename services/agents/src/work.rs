@@ -55,6 +55,9 @@ pub(crate) struct Work {
 pub(crate) type Key = (ConversationId, Task);
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Turn, Self::Run, Self::Title, Self::Tool];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Turn => "turn",

@@ -74,8 +74,7 @@ async fn take(
     hands: &Hands,
 ) -> Result<()> {
     let room = |kind| context.settings.at_once(kind).saturating_sub(hands.of(kind)).min(AT_ONCE);
-    let kinds = [Kind::Turn, Kind::Run, Kind::Title, Kind::Tool].into_iter().filter(|kind| room(*kind) > 0);
-    let kinds: Vec<Kind> = kinds.collect();
+    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| room(*kind) > 0).collect();
     for kind in context.table.free_kinds(&kinds).await? {
         let room = room(kind);
         let leases = context.table.take(kind, room).await?;

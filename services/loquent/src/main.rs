@@ -11,6 +11,7 @@ mod roles;
 mod serve;
 mod supervisor;
 mod telemetry;
+mod traces;
 mod verbs;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,7 @@ fn run(cli: Cli) -> Outcome<()> {
         _ => {}
     }
     telemetry::start_logs(&config.telemetry)?;
+    let traces = matches!(verb, Verb::Serve).then(traces::start);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         match verb {
@@ -69,8 +71,11 @@ fn run(cli: Cli) -> Outcome<()> {
             _ => serve::run(config).await,
         }
     });
-    // Not waited for: calls into a client library that waits for a broker.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    std::thread::scope(|ending| {
+        ending.spawn(|| traces.map(traces::Traces::end));
+        // Not waited for: calls into a client library that waits for a broker.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    });
     outcome
 }
 

@@ -10,6 +10,34 @@ use crate::failure::{During, Failure, Outcome};
 
 /// Bounds of histograms in seconds: from a local append to a long answer.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+/// Bounds that OpenTelemetry advises for whole requests to models and runs of tools, in seconds, and for tokens.
+const OPERATION: [f64; 14] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const TOKENS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// And for the first chunk.
+const FIRST_CHUNK: [f64; 16] =
+    [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// The metrics with bounds of their own.
+const BOUNDS: [(&str, &[f64]); 4] = [
+    ("gen_ai_client_operation_duration_seconds", &OPERATION),
+    ("gen_ai_client_operation_time_to_first_chunk_seconds", &FIRST_CHUNK),
+    ("gen_ai_client_token_usage", &TOKENS),
+    ("gen_ai_execute_tool_duration_seconds", &OPERATION),
+];
 
 /// Sends logs to stderr from now on, in the form that was asked for.
 ///
@@ -41,6 +69,10 @@ pub(crate) fn start_logs(settings: &Telemetry) -> Outcome<()> {
 pub(crate) fn start_metrics() -> Outcome<PrometheusHandle> {
     let builder = PrometheusBuilder::new();
     let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS);
+    let bounded = |builder: PrometheusBuilder, (name, bounds): (&str, &[f64])| {
+        builder.set_buckets_for_metric(Matcher::Full(name.into()), bounds)
+    };
+    let builder = BOUNDS.into_iter().try_fold(builder.during("metrics")?, bounded);
     let recorder = builder.during("metrics")?.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).map_err(|_| Failure::failed("metrics were already set up"))?;

@@ -49,12 +49,6 @@ impl Failure {
         Self { blame, reached: true, paid: true, ..Self::new(class, reason) }
     }
 
-    /// Counts it, by provider and class.
-    pub(crate) fn count(&self, provider: &str) {
-        let provider = provider.to_owned();
-        metrics::counter!("loquent_model_failures_total", "provider" => provider, "class" => self.class).increment(1);
-    }
-
     /// With what the server said about it: one line, short, without our key and without anybody's credentials.
     pub(super) fn quoting(mut self, said: &str, key: Option<&str>) -> Self {
         let said = clean(said, key);

@@ -59,7 +59,7 @@ impl Job<'_> {
         let mut attempts = self.context.models.attempts(&question.name);
         let ended = loop {
             speech.begin_call(&call);
-            let ended = match stream(&mut speech, &question, lost).await {
+            let ended = match stream(&mut speech, self, &question, lost).await {
                 Ok(reason) => Ended::Finished(reason),
                 Err(Stopped::Failed(failure)) => Ended::Failed(failure),
                 Err(Stopped::ByPerson) => Ended::Stopped,
@@ -112,6 +112,7 @@ impl Job<'_> {
     }
 
     fn left(&self, attempt: &Attempt) -> Left {
+        self.span.failed("lease_lost");
         tracing::info!(run = %self.run.run, epoch = attempt.epoch, "left a run to another worker");
         Left::Again(Duration::ZERO)
     }

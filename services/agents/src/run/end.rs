@@ -72,11 +72,15 @@ impl Job<'_> {
         let some = |name: &'static str, text: &str| (!text.is_empty()).then(|| seal(name, text));
         let (end, why) = match ended {
             Ended::Finished(finish_reason) => (RunEnd::Completed { finish_reason }, None),
-            Ended::Failed(Failure { reason, .. }) => {
+            Ended::Failed(Failure { reason, class, .. }) => {
+                self.span.failed(class);
                 let error = self.key.seal(&self.field(run, "error"), &reason);
                 (RunEnd::Failed { reason: seal("reason", &reason), error }, Some(reason))
             }
-            Ended::Stopped => (RunEnd::Stopped, None),
+            Ended::Stopped => {
+                self.span.failed("stopped");
+                (RunEnd::Stopped, None)
+            }
         };
         let to_asker = self.run.asked_by.map(|call| match &why {
             None => self

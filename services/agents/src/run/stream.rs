@@ -7,13 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use events::{ChunkTable, FinishReason, Usage};
 
+use super::Job;
 use super::ask::Call;
 use super::prepare::{Before, Question};
 use crate::answer::{Answer, Parts};
 use crate::chunks::{Attempt, Chunks};
 use crate::context::Context;
 use crate::heard::Listener;
-use crate::model::{Failure, Said};
+use crate::model::{Failure, Said, Watch};
 use crate::prompt::ToolUse;
 
 /// What the model has said, over all calls of the run, and its way to the log.
@@ -25,6 +26,8 @@ pub(super) struct Speech {
     calls: Vec<ToolUse>,
     usage: Option<Usage>,
     paid: bool,
+    /// Tokens of all calls.
+    counted: Usage,
 }
 
 /// Why nothing more comes of a request.
@@ -45,7 +48,15 @@ impl Speech {
             answer.push(kind, text);
         }
         let chunks = Chunks::new(context.log.clone(), attempt, listener, before.table);
-        Self { answer, chunks, before: Parts::default(), calls: Vec::new(), usage: None, paid: false }
+        Self {
+            answer,
+            chunks,
+            before: Parts::default(),
+            calls: Vec::new(),
+            usage: None,
+            paid: false,
+            counted: Usage::default(),
+        }
     }
 
     /// Another request begins, which stands in the conversation at this place.
@@ -104,8 +115,33 @@ impl Speech {
 /// Sends one request and streams what comes back.
 pub(super) async fn stream(
     speech: &mut Speech,
+    job: &Job<'_>,
     question: &Question,
     lost: &CancellationToken,
+) -> Result<FinishReason, Stopped> {
+    let mut watch = Watch::begin(&job.span, job.work, Some(&job.run.agent), &question.name, &question.model);
+    let result = listen(speech, question, lost, &mut watch).await;
+    if let Some(usage) = speech.usage {
+        speech.counted = speech.counted.plus(usage);
+        job.span.counted(speech.counted);
+    }
+    if let Ok(reason) = &result {
+        job.span.finished(*reason);
+    }
+    let class = |stopped: &Stopped| match stopped {
+        Stopped::Failed(failure) => failure.class,
+        Stopped::ByPerson => "stopped",
+        Stopped::Lost => "lease_lost",
+    };
+    watch.end(result.as_ref().copied().map_err(class), speech.usage);
+    result
+}
+
+async fn listen(
+    speech: &mut Speech,
+    question: &Question,
+    lost: &CancellationToken,
+    watch: &mut Watch,
 ) -> Result<FinishReason, Stopped> {
     let mut said = question.model.ask(&question.prompt, question.request.clone());
     let result = loop {
@@ -120,6 +156,7 @@ pub(super) async fn stream(
         };
         match next {
             Some(Ok(Said::Piece(kind, piece))) => {
+                watch.heard();
                 let fits = speech.answer.push(kind, &piece);
                 speech.chunks.publish(&mut speech.answer).await;
                 if !fits {
@@ -135,7 +172,6 @@ pub(super) async fn stream(
     };
     drop(said);
     result.map_err(|failure| {
-        failure.count(question.model.provider());
         speech.paid = failure.paid;
         Stopped::Failed(failure)
     })

@@ -59,6 +59,12 @@ struct KindRow {
     kind: String,
 }
 
+#[derive(sqlx::FromRow)]
+struct WaitingRow {
+    kind: String,
+    waiting: i64,
+}
+
 impl WorkTable {
     pub(crate) fn new(database: Database, worker: &str, lease: Duration) -> Self {
         Self { database, worker: worker.into(), lease }
@@ -87,6 +93,16 @@ impl WorkTable {
         let look = sql(look).bind(self.worker.clone()).list(kinds.iter().map(|kind| kind.name().to_owned()));
         let rows: Vec<KindRow> = self.database.fetch_all(look).await?;
         Ok(kinds.iter().copied().filter(|kind| rows.iter().any(|row| row.kind == kind.name())).collect())
+    }
+
+    /// How many rows of each kind could be taken now; kinds without any are missing.
+    pub(crate) async fn waiting(&self) -> Result<Vec<(String, i64)>> {
+        let clock = self.database.clock();
+        let count = format!(
+            "select kind, count(*) as waiting from work where expires_at <= {clock} and not_before <= {clock} group by kind"
+        );
+        let rows: Vec<WaitingRow> = self.database.fetch_all(sql(count)).await?;
+        Ok(rows.into_iter().map(|row| (row.kind, row.waiting)).collect())
     }
 
     /// Takes what is free of a kind: of the tenant that has the least in hand first, and of each the oldest first.

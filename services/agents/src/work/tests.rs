@@ -165,3 +165,20 @@ async fn the_only_process_frees_everything() {
         assert_eq!(taken(&heir, Kind::Run).await, [work]);
     }
 }
+
+#[tokio::test]
+async fn what_nobody_has_and_what_is_due_waits() {
+    for test in databases().await {
+        let (one, two) = (worker(&test.database, "one"), worker(&test.database, "two"));
+        assert_eq!(one.waiting().await.unwrap(), []);
+        let work: Vec<_> = (0..3).map(|_| work(ConversationId::generate(), run(), 7)).collect();
+        add(&one, &work).await;
+        assert_eq!(one.waiting().await.unwrap(), [("run".to_owned(), 3)]);
+        let lease = one.take(Kind::Run, 1).await.unwrap().remove(0);
+        assert_eq!(two.waiting().await.unwrap(), [("run".to_owned(), 2)], "one worker has one");
+        one.give_back(lease.work.key(), 7, Duration::from_secs(60)).await.unwrap();
+        assert_eq!(two.waiting().await.unwrap(), [("run".to_owned(), 2)], "it pauses");
+        taken(&two, Kind::Run).await;
+        assert_eq!(two.waiting().await.unwrap(), []);
+    }
+}

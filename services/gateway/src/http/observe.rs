@@ -6,6 +6,8 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, Method, header};
+use opentelemetry::trace::{SpanBuilder, SpanKind, TraceContextExt, Tracer};
+use opentelemetry::{Context, global};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -14,21 +16,37 @@ use uuid::Uuid;
 pub(crate) struct Trace {
     /// `traceparent`.
     pub(crate) parent: String,
+    /// The span that begins a trace of our own, where spans are exported; it ends with the last clone.
+    _root: Option<Context>,
 }
 
 impl Trace {
     fn of(request: &Request) -> Self {
         let sent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
         match sent.filter(|text| is_traceparent(text)) {
-            Some(text) => Self { parent: text.to_owned() },
-            None => Self::fresh(),
+            Some(text) => Self { parent: text.to_owned(), _root: None },
+            // Nothing follows from what other paths are asked: probes come by the second.
+            None if request.method() == Method::POST && request.uri().path() == "/graphql" => Self::fresh(),
+            None => Self::unsampled(),
         }
     }
 
-    /// A trace of its own, for what no request began.
+    /// A trace of its own, for an operation that brought none.
     pub(super) fn fresh() -> Self {
+        let builder = SpanBuilder::from_name("GraphQL Operation").with_kind(SpanKind::Server);
+        let root = Context::new();
+        let root = root.with_span(global::tracer("loquent").build_with_context(builder, &root));
+        let span = root.span().span_context().clone();
+        if !span.is_valid() {
+            return Self::unsampled();
+        }
+        let (trace, id, flags) = (span.trace_id(), span.span_id(), span.trace_flags());
+        Self { parent: format!("00-{trace:032x}-{id:016x}-{flags:02x}"), _root: Some(root) }
+    }
+
+    fn unsampled() -> Self {
         let (_, span) = Uuid::now_v7().as_u64_pair();
-        Self { parent: format!("00-{}-{span:016x}-00", Uuid::now_v7().simple()) }
+        Self { parent: format!("00-{}-{span:016x}-00", Uuid::now_v7().simple()), _root: None }
     }
 
     fn id(&self) -> &str {
