@@ -6,6 +6,7 @@ use keyring::Keyring;
 
 use commands::{Commands, Loaded, Run};
 
+use crate::budget::Book;
 use crate::heard::Heard;
 use crate::model::{Models, check_fallbacks, check_model};
 use crate::money::Money;
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) models: Models,
     pub(crate) tools: Tools,
     pub(crate) money: Money,
+    pub(crate) book: Book,
     pub(crate) profiles: Profiles,
     pub(crate) heard: Heard,
 }
@@ -56,9 +58,10 @@ impl Context {
                 return Err(Error::UnknownTool { agent: profile.name.clone(), tool: unknown.clone() });
             }
         }
+        let book = Book::new(database.clone(), &settings.budgets);
         let (money, profiles) = (Money::new(settings.prices.clone()), Profiles::new(database));
         let heard = Heard::default();
-        Ok(Self { settings, table, store, log, keyring, commands, models, tools, money, profiles, heard })
+        Ok(Self { settings, table, store, log, keyring, commands, models, tools, money, book, profiles, heard })
     }
 
     /// The text of a person's message; `None`: erased, or there is none.

@@ -42,7 +42,7 @@ mod work;
 mod worker;
 
 pub use agents::Agents;
-pub use budget::Budgets;
+pub use budget::{Allowance, Budgets};
 pub use error::{Error, Result};
 pub use exact::{Asked, Exact, exact_request};
 pub use model::{BreakerState, Breakers, check_fallbacks, check_model};

@@ -3,6 +3,7 @@
 mod ask;
 mod end;
 mod prepare;
+mod reserve;
 mod salvage;
 mod stream;
 mod want;
@@ -20,7 +21,7 @@ use keyring::ContentKey;
 use crate::context::Context;
 use crate::model::Failure;
 use crate::work::Work;
-use crate::{Result, budget};
+use crate::Result;
 
 pub(crate) use prepare::request_of;
 
@@ -104,15 +105,5 @@ impl Job<'_> {
             }
             error => Err(error.into()),
         }
-    }
-}
-
-/// Why a limit does not let a call be made, if that is why it was refused.
-fn over_budget(error: &CommandError) -> Option<Failure> {
-    match error {
-        CommandError::Rejected(rejection) if rejection.code == code::BUDGET_EXCEEDED => {
-            Some(budget::over(rejection.message.clone()))
-        }
-        _ => None,
     }
 }

@@ -28,7 +28,7 @@ pub use catalog::{AgentProfile, Catalog};
 pub use conversation::{Answered, Conversation, OpenCall, Run, Stage, Stop, ToolCall, ToolStage, Turn, Waiting};
 pub use dispatch::{Caller, Cause, Commands, Outcome};
 pub use error::{Error, Refusal, Rejection};
-pub use load::Loaded;
+pub use load::{Loaded, Waits};
 pub use requests::{
     AddParticipant, ApproveToolCall, ArchiveConversation, ConfigureAgents, RegenerateMessage, RejectToolCall,
     RemoveParticipant, RenameConversation, SendMessage, StartAgent, StartConversation, StopTurn,

@@ -122,7 +122,10 @@ impl Job<'_> {
         loop {
             let cause = Cause { event: cause, ..self.work.cause() };
             let error = match self.context.commands.react(self.work.conversation, command.clone(), cause).await {
-                Ok(_) => return Ok(Ok(())),
+                Ok(outcome) => {
+                    self.settle(&outcome).await;
+                    return Ok(Ok(()));
+                }
                 Err(error @ (CommandError::Stale | CommandError::Rejected(_))) => return Ok(Err(error)),
                 Err(error) => error,
             };
