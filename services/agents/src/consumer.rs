@@ -31,13 +31,7 @@ pub(crate) async fn run(log: EventLog, table: WorkTable, book: Book, wake: &Noti
 }
 
 /// Until a checkpoint is not where this consumer left it: then another one has to be made.
-async fn read(
-    log: &EventLog,
-    table: &WorkTable,
-    book: &Book,
-    checkpoints: &Checkpoints,
-    wake: &Notify,
-) -> Result<()> {
+async fn read(log: &EventLog, table: &WorkTable, book: &Book, checkpoints: &Checkpoints, wake: &Notify) -> Result<()> {
     let mut consumer: Consumer = log.consumer(GROUP, checkpoints.clone()).await?;
     loop {
         let batch = consumer.next().await?;

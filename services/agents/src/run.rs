@@ -18,10 +18,10 @@ use events::RunId;
 use events::event::CallOutcome;
 use keyring::ContentKey;
 
+use crate::Result;
 use crate::context::Context;
 use crate::model::Failure;
 use crate::work::Work;
-use crate::Result;
 
 pub(crate) use prepare::request_of;
 

@@ -250,3 +250,19 @@ impl Loader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_waiting_are_added_and_the_one_that_is_not_over_counts_until_now() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("a time");
+        let mut waits = Waits::default();
+        for (time, waiting) in [(1, false), (2, true), (4, true), (7, false), (8, false), (10, true)] {
+            waits.now(waiting, at(time));
+        }
+        assert_eq!(waits.until(at(10)), Duration::from_secs(5));
+        assert_eq!(waits.until(at(13)), Duration::from_secs(8));
+    }
+}

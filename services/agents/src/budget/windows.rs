@@ -140,7 +140,8 @@ pub(super) async fn reserve(
     balance: Balance,
     most: Amount,
 ) -> Result<()> {
-    let note = sql(format!("insert into budget_reservations (call, {KEY}, cost, tokens) values ($1, $2, $3, $4, $5, $6, $7)"));
+    let note =
+        sql(format!("insert into budget_reservations (call, {KEY}, cost, tokens) values ($1, $2, $3, $4, $5, $6, $7)"));
     tx.execute(most.bind(window.bind(note.bind(call.uuid())))).await?;
     write(tx, window, Balance { reserved: balance.reserved.plus(most), ..balance }).await
 }
@@ -178,14 +179,17 @@ pub(super) async fn settle(database: &Database, call: CallId, took: Option<Amoun
 
 /// The row of a window that is still there, locked until the transaction ends.
 async fn lock(tx: &mut Transaction, window: &Window) -> Result<Option<Balance>> {
-    let lock = sql("update budget_windows set tenant = tenant where tenant = $1 and person = $2 and period = $3 and starts_at = $4
-        returning starts_at, spent_cost, spent_tokens, reserved_cost, reserved_tokens");
+    let lock = sql(
+        "update budget_windows set tenant = tenant where tenant = $1 and person = $2 and period = $3 and starts_at = $4
+        returning starts_at, spent_cost, spent_tokens, reserved_cost, reserved_tokens",
+    );
     let row: Option<BalanceRow> = tx.fetch_optional(window.bind(lock)).await?;
     Ok(row.map(|row| row.balance()))
 }
 
 async fn write(tx: &mut Transaction, window: &Window, balance: Balance) -> Result<()> {
-    let write = sql("update budget_windows set spent_cost = $5, spent_tokens = $6, reserved_cost = $7, reserved_tokens = $8
+    let write =
+        sql("update budget_windows set spent_cost = $5, spent_tokens = $6, reserved_cost = $7, reserved_tokens = $8
         where tenant = $1 and person = $2 and period = $3 and starts_at = $4");
     tx.execute(balance.reserved.bind(balance.spent.bind(window.bind(write)))).await?;
     Ok(())
