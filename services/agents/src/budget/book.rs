@@ -117,13 +117,13 @@ impl Book {
         self.person.is_limit() || self.tenant.is_limit()
     }
 
-    /// Those with a limit, the tenant first.
+    /// Those with a limit, the person first: the tenant's row, which all of its persons share, is locked for the shorter time.
     fn holders(&self, person: PersonId) -> impl Iterator<Item = Holder> {
         let tenant = ["tenant's budget", "tenant_cost", "tenant_tokens"];
         let own = ["budget of the person who asked", "person_cost", "person_tokens"];
         let all = [
-            Holder { id: EVERYBODY, allowance: self.tenant, names: tenant },
             Holder { id: person.uuid(), allowance: self.person, names: own },
+            Holder { id: EVERYBODY, allowance: self.tenant, names: tenant },
         ];
         all.into_iter().filter(|holder| holder.allowance.is_limit())
     }

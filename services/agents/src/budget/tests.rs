@@ -82,6 +82,24 @@ async fn of_many_calls_at_once_as_many_begin_as_there_is_room_for() {
 }
 
 #[tokio::test]
+async fn calls_that_come_and_go_at_once_leave_their_exact_sum() {
+    for test in databases().await {
+        let book = book(&test.database, of_cost("99"), of_cost("99"));
+        let (persons, most) = ([PersonId::generate(), PersonId::generate(), PersonId::generate()], cost("1"));
+        let one = async |number: usize| {
+            let call = CallId::generate();
+            assert_eq!(take(&book, call, persons[number % 3], &most).await, None);
+            settle(&test.database, call, "0.0000001", 1).await;
+        };
+        join_all((0..60).map(one)).await;
+        let look = "select spent_cost, reserved_cost from budget_windows order by spent_tokens";
+        let rows: Vec<(String, String)> = test.database.fetch_all(sql(look)).await.unwrap();
+        let sums = ["0.000002", "0.000002", "0.000002", "0.000006"].map(|sum| (sum.to_owned(), "0".to_owned()));
+        assert_eq!(rows, sums);
+    }
+}
+
+#[tokio::test]
 async fn persons_of_a_tenant_share_its_budget_and_have_their_own() {
     for test in databases().await {
         let book = book(&test.database, of_calls(2), of_calls(3));

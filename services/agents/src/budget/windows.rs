@@ -1,5 +1,5 @@
 //! The table of what persons and tenants take. A window's row is locked while it is read and changed, so two calls never both take
-//! what is left; the tenant's row comes before a person's, always, so nobody waits in a circle.
+//! what is left; a person's row comes before the tenant's, always, so nobody waits in a circle.
 
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ pub(super) async fn settle(database: &Database, call: CallId, took: Option<Amoun
     let take = sql(format!("delete from budget_reservations where call = $1 returning {KEY}, cost, tokens"));
     let rows: Vec<ReservationRow> = tx.fetch_all(take.bind(call.uuid())).await?;
     let mut reserved: Vec<(Window, Amount)> = rows.into_iter().map(ReservationRow::read).collect();
-    reserved.sort_by_key(|(window, _)| window.person != EVERYBODY);
+    reserved.sort_by_key(|(window, _)| window.person == EVERYBODY);
     for (window, most) in reserved {
         let Some(balance) = lock(&mut tx, &window).await? else { continue };
         let spent = balance.spent.plus(took.unwrap_or(most));
