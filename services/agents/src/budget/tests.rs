@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use database::testing::databases;
+use database::testing::{databases, sqlite};
 use database::{Database, sql};
 use events::event::{CallOutcome, Cost, Spent};
 use events::{CallId, PersonId, Usage};
 use futures::future::join_all;
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::windows::{self, Amount};
 use super::{Allowance, Book, Budgets, Taking};
@@ -216,6 +217,23 @@ async fn with_a_limit_of_cost_no_model_is_asked_that_has_no_price() {
         assert!(reason.contains("test/small has no price"), "{reason}");
         let dear = take(&book, CallId::generate(), PersonId::generate(), &cost("1.01")).await.expect("refused");
         assert!(dear.contains("never fits"), "{dear}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_the_budget_that_has_no_room() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _until_the_end = metrics::set_default_local_recorder(&recorder);
+    let test = sqlite().await;
+    let book = book(&test.database, of_calls(1), of_calls(2));
+    let (alice, bob, call) = (PersonId::generate(), PersonId::generate(), CallId::generate);
+    for person in [alice, alice, bob, bob, PersonId::generate()] {
+        take(&book, call(), person, &None).await;
+    }
+    let shown = recorder.handle().render();
+    for (budget, times) in [("person_tokens", 2), ("tenant_tokens", 1)] {
+        let line = format!("loquent_budget_refusals_total{{budget=\"{budget}\"}} {times}");
+        assert!(shown.contains(&line), "{shown}");
     }
 }
 
