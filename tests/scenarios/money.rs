@@ -102,3 +102,31 @@ async fn a_turn_that_has_used_up_its_steps_ends_and_says_so() {
         assert_eq!((upstream.calls().len(), tools.asked().len()), (3, 3), "{form}");
     }
 }
+
+#[tokio::test]
+async fn a_person_who_has_taken_their_share_is_told_so_and_others_go_on() {
+    // Eight tokens are eight dollars; the longest answer to a prompt of three bytes would be 8193.
+    let settings = "[agents.assistant]\ninstructions = \"x\"\n[budgets]\nperson_cost = \"8200\"\nperiod = \"30d\"\n\
+                    [prices.\"openai/scripted\"]\ninput = \"1\"\noutput = \"1\"\nper = 1\ncurrency = \"USD\"\n";
+    for form in Form::at_hand() {
+        let upstream = Upstream::start(|_| vec![Step::Say("So be it".into()), Step::Finish]).await;
+        let sandbox = Sandbox::new(form).await.model(&upstream.base_url).settings(settings);
+        let cluster = sandbox.cluster().await;
+        for (name, calls, end) in
+            [("alice", 1, "TurnCompleted"), ("alice", 1, "TurnFailed"), ("bob", 2, "TurnCompleted")]
+        {
+            let client = cluster.client(name, 0);
+            let sent = client.send(None, "Hi").await;
+            let seen = client.updates(&sent.conversation, Some("0")).await.until(is_turn_end).await;
+            let last = History(&seen).last(end);
+            assert_eq!(upstream.calls().len(), calls, "{form}: {name}");
+            if end == "TurnFailed" {
+                let reason = text(&last["reason"]);
+                assert!(
+                    reason.contains("(person_cost, 8200 USD)") && reason.contains("opens again"),
+                    "{form}: {reason}"
+                );
+            }
+        }
+    }
+}

@@ -77,7 +77,8 @@ impl Agents {
 /// Only those who lead turns note what there is to lead; what follows from it they give to the others.
 async fn consume(context: &Context, wake: &Notify, shutdown: &CancellationToken) {
     if context.settings.does(Kind::Turn) {
-        consumer::run(context.log.clone(), context.table.clone(), wake, shutdown).await;
+        let (table, book) = (context.table.clone(), context.book.clone());
+        consumer::run(context.log.clone(), table, book, wake, shutdown).await;
     }
 }
 

@@ -11,6 +11,7 @@ use event_store::Checkpoints;
 use events::{ConversationEvent, ConversationId, Decoded, Kind, Record};
 
 use crate::Result;
+use crate::budget::Book;
 use crate::work::{Task, Work, WorkTable};
 
 /// The name of the group, and of its checkpoints.
@@ -19,10 +20,10 @@ const GROUP: &str = "agents";
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Reads the log until told to stop, and calls workers when it found something to do.
-pub(crate) async fn run(log: EventLog, table: WorkTable, wake: &Notify, shutdown: &CancellationToken) {
+pub(crate) async fn run(log: EventLog, table: WorkTable, book: Book, wake: &Notify, shutdown: &CancellationToken) {
     let checkpoints = Checkpoints::new(table.database().clone(), GROUP);
     while !shutdown.is_cancelled() {
-        let ended = shutdown.run_until_cancelled(read(&log, &table, &checkpoints, wake)).await;
+        let ended = shutdown.run_until_cancelled(read(&log, &table, &book, &checkpoints, wake)).await;
         let Some(Err(error)) = ended else { continue };
         tracing::warn!(%error, "reading the log for work failed; trying again");
         shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
@@ -30,11 +31,11 @@ pub(crate) async fn run(log: EventLog, table: WorkTable, wake: &Notify, shutdown
 }
 
 /// Until a checkpoint is not where this consumer left it: then another one has to be made.
-async fn read(log: &EventLog, table: &WorkTable, checkpoints: &Checkpoints, wake: &Notify) -> Result<()> {
+async fn read(log: &EventLog, table: &WorkTable, book: &Book, checkpoints: &Checkpoints, wake: &Notify) -> Result<()> {
     let mut consumer: Consumer = log.consumer(GROUP, checkpoints.clone()).await?;
     loop {
         let batch = consumer.next().await?;
-        if !patiently_apply(table, checkpoints, &batch).await? {
+        if !patiently_apply(table, book, checkpoints, &batch).await? {
             tracing::info!("another consumer has moved a checkpoint");
             return Ok(());
         }
@@ -44,9 +45,9 @@ async fn read(log: &EventLog, table: &WorkTable, checkpoints: &Checkpoints, wake
 }
 
 /// Waits for a store that is away: leaving the group over that would cost everybody a rebalance.
-async fn patiently_apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &Batch) -> Result<bool> {
+async fn patiently_apply(table: &WorkTable, book: &Book, checkpoints: &Checkpoints, batch: &Batch) -> Result<bool> {
     loop {
-        match apply(table, checkpoints, batch).await {
+        match apply(table, book, checkpoints, batch).await {
             Err(error) if error.kind() == Kind::Unavailable => {
                 tracing::warn!(%error, "work could not be noted; trying again");
                 tokio::time::sleep(PAUSE).await;
@@ -57,7 +58,10 @@ async fn patiently_apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &B
 }
 
 /// `false`: the checkpoint was not where the batch begins, and nothing was written.
-async fn apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &Batch) -> Result<bool> {
+async fn apply(table: &WorkTable, book: &Book, checkpoints: &Checkpoints, batch: &Batch) -> Result<bool> {
+    // Most are settled; what its worker could not settle, because it died or the store was away, is settled before the checkpoint
+    // moves. The next turn of a conversation begins after that.
+    book.settle(batch.records.iter().filter_map(record)).await?;
     let work: Vec<Work> = calls(&batch.records).into_values().collect();
     let mut tx = table.database().begin().await?;
     table.add(&mut tx, &work).await?;
@@ -66,6 +70,13 @@ async fn apply(table: &WorkTable, checkpoints: &Checkpoints, batch: &Batch) -> R
     }
     tx.commit().await?;
     Ok(true)
+}
+
+fn record(received: &Received) -> Option<&Record> {
+    match received {
+        Received::Record { record, .. } => Some(record),
+        Received::Undecodable(_) => None,
+    }
 }
 
 /// The conversations of a batch whose turns have to be looked at, each with the last event that calls for it.

@@ -9,6 +9,7 @@ use keyring::Keyring;
 use commands::rules::Command;
 use commands::{Cause, Commands, Error as CommandError, Loaded, Run};
 
+use crate::budget::Book;
 use crate::heard::Heard;
 use crate::model::{Models, check_fallbacks, check_model};
 use crate::money::Money;
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) models: Models,
     pub(crate) tools: Tools,
     pub(crate) money: Money,
+    pub(crate) book: Book,
     pub(crate) profiles: Profiles,
     pub(crate) heard: Heard,
 }
@@ -64,9 +66,10 @@ impl Context {
                 return Err(Error::UnknownTool { agent: profile.name.clone(), tool: unknown.clone() });
             }
         }
+        let book = Book::new(database.clone(), &settings.budgets);
         let (money, profiles) = (Money::new(settings.prices.clone()), Profiles::new(database));
         let heard = Heard::default();
-        Ok(Self { settings, table, store, log, keyring, commands, models, tools, money, profiles, heard })
+        Ok(Self { settings, table, store, log, keyring, commands, models, tools, money, book, profiles, heard })
     }
 
     /// The text of the message that was sent or completed there; `None`: erased, or there is none.
@@ -93,7 +96,10 @@ impl Context {
         loop {
             let cause = Cause { event: cause, ..work.cause() };
             let error = match self.commands.react(work.conversation, command.clone(), cause).await {
-                Ok(_) => return Ok(Ok(())),
+                Ok(outcome) => {
+                    self.settle(&outcome).await;
+                    return Ok(Ok(()));
+                }
                 Err(error @ (CommandError::Stale | CommandError::Rejected(_))) => return Ok(Err(error)),
                 Err(error) => error,
             };

@@ -11,11 +11,12 @@
 //! * `history`, `profile`, `prompt`: what a model is shown; `model`: the models; `tool`: the tools
 //! * `structured`: whether an answer has the form that was asked for
 //! * `answer`, `chunks`, `heard`: the way of an answer's pieces to the log
-//! * `money`, `budget`: what calls take, and what they may
+//! * `money`, `budget`, `begin`: what calls take, what they may, and how that is held before one leaves
 //! * `trace`: the spans of all that; `queue`: how much of it waits
 
 mod agents;
 mod answer;
+mod begin;
 mod budget;
 mod chunks;
 mod consumer;
@@ -46,7 +47,7 @@ mod work;
 mod worker;
 
 pub use agents::Agents;
-pub use budget::Budgets;
+pub use budget::{Allowance, Budgets};
 pub use error::{Error, Result};
 pub use exact::{Asked, Exact, exact_request};
 pub use model::{BreakerState, Breakers, check_fallbacks, check_model};

@@ -4,15 +4,11 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use commands::rules::{BYTES_PER_TOKEN, LONGEST_ANSWER};
 use events::Usage;
 use events::event::{Cost, Spent};
 
 use crate::prompt::{Line, Prompt};
-
-/// Bytes of text that count as one token where nobody counted.
-const BYTES_PER_TOKEN: usize = 4;
-/// Tokens of the longest answer that a reservation counts with.
-pub(crate) const LONGEST_TOKENS: u32 = 8192;
 
 /// Prices of models, in the one currency of the installation.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +67,7 @@ impl Money {
 
     /// The most that a call may cost: all of the prompt uncached, and the longest answer.
     pub(crate) fn most(&self, model: &str, asked: usize) -> Option<Cost> {
-        self.cost(model, Usage { output_tokens: LONGEST_TOKENS, ..estimate(asked, 0) })
+        self.cost(model, Usage { output_tokens: LONGEST_ANSWER, ..estimate(asked, 0) })
     }
 
     fn cost(&self, model: &str, usage: Usage) -> Option<Cost> {
@@ -82,7 +78,7 @@ impl Money {
 
 /// Tokens of so many bytes.
 fn estimate(asked: usize, said: usize) -> Usage {
-    let tokens = |bytes: usize| u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
+    let tokens = |bytes: usize| u32::try_from((bytes as u64).div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
     Usage { input_tokens: tokens(asked), output_tokens: tokens(said), ..Usage::default() }
 }
 

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
+use commands::rules::LONGEST_ANSWER;
 use commands::{AgentProfile, Catalog};
 use database::{Database, sql};
 use events::event::PlanKind;
 use moka::sync::Cache;
 
-use crate::money::LONGEST_TOKENS;
 use crate::prompt::ToolOffer;
 use crate::tool::{Tools, is_an_agent};
 use crate::{Result, Settings, turn};
@@ -32,7 +32,7 @@ pub(crate) struct Profile {
     pub(crate) plan_schema: Option<Value>,
     /// Bytes of the past that it is shown.
     pub(crate) history: usize,
-    /// Its longest answer, where what a call costs has a limit.
+    /// Its longest answer, where what a call takes has a limit.
     pub(crate) max_output_tokens: Option<u32>,
 }
 
@@ -58,7 +58,7 @@ impl Profile {
             team: members.iter().map(|member| (member.name.clone(), member.description.clone())).collect(),
             plan_schema: (agent.plan == PlanKind::Model && !agent.team.is_empty()).then(|| turn::plan_schema(agent)),
             history: settings.history_limit,
-            max_output_tokens: settings.budgets.turn_cost.map(|_| LONGEST_TOKENS),
+            max_output_tokens: settings.budgets.bounds_calls().then_some(LONGEST_ANSWER),
         }
     }
 

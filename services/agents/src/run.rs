@@ -17,12 +17,12 @@ use events::RunId;
 use events::event::CallOutcome;
 use keyring::ContentKey;
 
+use crate::Result;
 use crate::context::Context;
 use crate::heard::Listener;
 use crate::model::Failure;
 use crate::trace::Span;
 use crate::work::Work;
-use crate::{Result, budget};
 
 pub(crate) use prepare::request_of;
 
@@ -117,15 +117,5 @@ impl Job<'_> {
             }
             error => Err(error.into()),
         }
-    }
-}
-
-/// Why a limit does not let a call be made, if that is why it was refused.
-fn over_budget(error: &CommandError) -> Option<Failure> {
-    match error {
-        CommandError::Rejected(rejection) if rejection.code == code::BUDGET_EXCEEDED => {
-            Some(budget::over(rejection.message.clone()))
-        }
-        _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Whole runs: from a person's message to the end of the answer.
 
+mod budgets;
 mod providers;
 mod rig;
 mod stops;

@@ -14,6 +14,8 @@ use commands::{Error as CommandError, Loaded, OpenCall, TITLE_CALLS};
 use events::event::CallOutcome;
 use events::{CallId, ChunkKind, EventId, Field, FinishReason, RunId, Usage};
 
+use crate::begin::NotBegun;
+use crate::budget::Taking;
 use crate::context::Context;
 use crate::model::{Attempts, Failure, Next, Said, Watch};
 use crate::run::Left;
@@ -105,25 +107,39 @@ async fn begin(
     loaded: &Loaded,
     question: &Question,
 ) -> Result<Option<(CallId, EventId)>> {
-    let call = CallId::generate();
+    let (call, prompt_bytes) = (CallId::generate(), money::bytes(&question.prompt));
     let new = NewCall {
         call,
         attempt: loaded.state.titling.calls + 1,
         model: question.name.clone(),
         context: question.context.clone(),
-        prompt_bytes: money::bytes(&question.prompt) as u64,
-        reserved: context.money.most(&question.name, money::bytes(&question.prompt)),
+        prompt_bytes: prompt_bytes as u64,
+        reserved: context.money.most(&question.name, prompt_bytes),
         limits: context.settings.budgets.limits(),
     };
-    let command = BeginTitle { run: RunId::generate(), call: new };
-    match context.commands.react(work.conversation, command, work.cause()).await {
+    let reserved = new.reserved.clone();
+    let taking = Taking {
+        call,
+        tenant: &work.tenant,
+        person: question.person,
+        model: &question.name,
+        prompt_bytes: new.prompt_bytes,
+        cost: reserved.as_ref(),
+        before: None,
+    };
+    match context.begin_call(work, &taking, BeginTitle { run: RunId::generate(), call: new }).await {
         Ok(outcome) => Ok(outcome.records.last().map(|started| (call, started.id))),
-        Err(CommandError::Stale) => Ok(None),
-        Err(CommandError::Rejected(rejection)) => {
+        Err(NotBegun::Refused(CommandError::Stale)) => Ok(None),
+        Err(NotBegun::Refused(CommandError::Rejected(rejection))) => {
             tracing::info!(conversation = %work.conversation, code = rejection.code, "no title is asked for");
             Ok(None)
         }
-        Err(error) => Err(error.into()),
+        Err(NotBegun::Over(_)) => {
+            tracing::info!(conversation = %work.conversation, "no title is asked for: a budget has no room for it");
+            Ok(None)
+        }
+        Err(NotBegun::Unknown(error)) => Err(error),
+        Err(NotBegun::Refused(error)) => Err(error.into()),
     }
 }
 

@@ -31,7 +31,7 @@ pub use conversation::{
 };
 pub use dispatch::{Caller, Cause, Commands, Outcome};
 pub use error::{Error, Refusal, Rejection};
-pub use load::Loaded;
+pub use load::{Loaded, Waits};
 pub use requests::{
     AddParticipant, ApproveToolCall, ArchiveConversation, ConfigureAgents, RegenerateMessage, RejectToolCall,
     RemoveParticipant, RenameConversation, SendMessage, StartAgent, StartConversation, StopTurn,

@@ -10,7 +10,7 @@ use events::{ConversationEvent, ConversationId, Record, Sequence};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::{Conversation, Fact};
+use crate::conversation::{Conversation, Fact, Run};
 use crate::{Error, Result};
 
 /// Events between two snapshots.
@@ -22,7 +22,7 @@ const REMEMBERED: u64 = 10_000;
 /// How long it remembers one that nobody asks for.
 const IDLE: Duration = Duration::from_secs(600);
 /// Form of a snapshot; another number and the snapshot is passed over.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A conversation after one of its events, with what the next event needs to know of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,35 @@ pub struct Loaded {
     pub archived_at: Option<DateTime<Utc>>,
     /// When its last turn began.
     pub turn_started_at: Option<DateTime<Utc>>,
+    /// How long that turn has waited for persons to decide about tools.
+    pub turn_waits: Waits,
     /// An event of a later build was among its events: the state may lack what that one changed, so it is never kept.
     partial: bool,
+}
+
+/// The time in which something waited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    milliseconds: u64,
+    since: Option<DateTime<Utc>>,
+}
+
+impl Waits {
+    /// All of it until then.
+    #[must_use]
+    pub fn until(&self, at: DateTime<Utc>) -> Duration {
+        let open = self.since.and_then(|since| (at - since).to_std().ok()).unwrap_or_default();
+        Duration::from_millis(self.milliseconds) + open
+    }
+
+    fn now(&mut self, waits: bool, at: DateTime<Utc>) {
+        if waits {
+            self.since.get_or_insert(at);
+        } else if self.since.is_some() {
+            self.milliseconds = u64::try_from(self.until(at).as_millis()).unwrap_or(u64::MAX);
+            self.since = None;
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +95,7 @@ impl Loaded {
             updated_at: DateTime::UNIX_EPOCH,
             archived_at: None,
             turn_started_at: None,
+            turn_waits: Waits::default(),
             partial: false,
         }
     }
@@ -93,11 +121,15 @@ impl Loaded {
         }
         match &fact.0 {
             Some(ConversationEvent::ConversationArchived(_)) => self.archived_at = Some(record.time),
-            Some(ConversationEvent::TurnStarted(_)) => self.turn_started_at = Some(record.time),
+            Some(ConversationEvent::TurnStarted(_)) => {
+                (self.turn_started_at, self.turn_waits) = (Some(record.time), Waits::default());
+            }
             Some(_) => {}
             None => self.partial = true,
         }
         self.state.apply(fact);
+        let waits = self.state.turn.as_ref().is_some_and(|turn| turn.open_runs().any(Run::waits));
+        self.turn_waits.now(waits, record.time);
         self.sequence = record.sequence;
         self.hash.clone_from(&record.hash);
         self.updated_at = record.time;
@@ -216,5 +248,21 @@ impl Loader {
                 return Ok(loaded);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_waiting_are_added_and_the_one_that_is_not_over_counts_until_now() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("a time");
+        let mut waits = Waits::default();
+        for (time, waiting) in [(1, false), (2, true), (4, true), (7, false), (8, false), (10, true)] {
+            waits.now(waiting, at(time));
+        }
+        assert_eq!(waits.until(at(10)), Duration::from_secs(5));
+        assert_eq!(waits.until(at(13)), Duration::from_secs(8));
     }
 }

@@ -32,7 +32,7 @@ pub mod stop_turn;
 use events::event::{
     CallOutcome, ContextReference, Cost, ModelCallEnded, Spent, TurnCompleted, TurnFailed, TurnStopped,
 };
-use events::{CallId, ConversationEvent, PersonId, RunId, Sealed};
+use events::{CallId, ConversationEvent, PersonId, RunId, Sealed, Usage};
 
 pub use add_participant::AddParticipant;
 pub use archive_conversation::ArchiveConversation;
@@ -179,6 +179,19 @@ pub struct Limits {
     pub calls: u32,
     /// Money, in the currency of the prices.
     pub cost: Option<Decimal>,
+    /// Tokens of prompts and answers.
+    pub tokens: Option<u64>,
+}
+
+/// Bytes of text that count as one token where nobody has counted.
+pub const BYTES_PER_TOKEN: u64 = 4;
+/// Tokens of the longest answer, where what calls take has a limit.
+pub const LONGEST_ANSWER: u32 = 8192;
+
+/// The most tokens that a call may take, as far as that can be told before it: those of its prompt and of the longest answer.
+#[must_use]
+pub fn most_tokens(prompt_bytes: u64) -> u64 {
+    prompt_bytes.div_ceil(BYTES_PER_TOKEN).saturating_add(LONGEST_ANSWER.into())
 }
 
 /// A model call that is over.
@@ -235,11 +248,24 @@ fn only_within(turn: &Turn, run: &Run, ended: Option<&ModelCallEnded>, call: &Ne
         let why = format!("the turn has made all of its {} model calls", call.limits.calls);
         return Err(reject(code::BUDGET_EXCEEDED, why));
     }
+    let others = || turn.open_runs().filter(|open| open.run != run.run).filter_map(|open| open.open_call.as_ref());
+    if let Some(limit) = call.limits.tokens {
+        let total = |spent: &Spent| spent.usage.map_or(0, Usage::total);
+        let taken = total(&turn.spent)
+            + ended.map_or(0, |ended| total(&ended.spent))
+            + others().map(|open| most_tokens(open.prompt_bytes)).sum::<u64>();
+        let most = most_tokens(call.prompt_bytes);
+        if taken.saturating_add(most) > limit {
+            let why = format!(
+                "another model call may take {most} tokens, and of the turn's {limit} tokens {taken} are taken"
+            );
+            return Err(reject(code::BUDGET_EXCEEDED, why));
+        }
+    }
     let amount = |cost: Option<&Cost>| cost.map(Cost::decimal).unwrap_or_default();
-    let others = turn.open_runs().filter(|open| open.run != run.run).filter_map(|open| open.open_call.as_ref());
     let taken = amount(turn.spent.cost.as_ref())
         + amount(ended.and_then(|ended| ended.spent.cost.as_ref()))
-        + others.map(|open| amount(open.reserved.as_ref())).sum::<Decimal>();
+        + others().map(|open| amount(open.reserved.as_ref())).sum::<Decimal>();
     only_affordable(taken, call)
 }
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use commands::rules::{BeginCall, CallEnd, ClaimRun, NewCall};
+use commands::rules::{BeginCall, CallEnd, ClaimRun, Command, NewCall};
 use commands::{Error as CommandError, Outcome};
 use events::event::CallOutcome;
 use events::{CallId, ChunkTable, FinishReason, Sequence};
 
 use super::prepare::Question;
 use super::stream::{Speech, Stopped, stream};
-use super::{Job, Left, over_budget};
+use super::{Job, Left};
 use crate::Result;
+use crate::begin::NotBegun;
+use crate::budget::Taking;
 use crate::chunks::Attempt;
 use crate::heard::Listener;
 use crate::model::{Failure, Next};
@@ -45,12 +47,9 @@ impl Job<'_> {
     ) -> Result<Left> {
         let (attempt, mut call) = match self.begin(&question).await {
             Ok(begun) => begun,
-            Err(error) => {
-                return match over_budget(&error) {
-                    Some(failure) => self.fail(failure).await,
-                    None => self.refused("claim", error),
-                };
-            }
+            Err(NotBegun::Over(failure)) => return self.fail(failure).await,
+            Err(NotBegun::Refused(error)) => return self.refused("claim", error),
+            Err(NotBegun::Unknown(error)) => return Err(error),
         };
         let begun = Instant::now();
         let _active = Active::begin();
@@ -82,10 +81,9 @@ impl Job<'_> {
             }
             call = match self.ask_again(&question, &attempt, &call, end).await {
                 Ok(call) => call,
-                Err(error) => match over_budget(&error) {
-                    Some(failure) => break Ended::Failed(failure),
-                    None => return self.refused("retry", error),
-                },
+                Err(NotBegun::Over(failure)) => break Ended::Failed(failure),
+                Err(NotBegun::Refused(error)) => return self.refused("retry", error),
+                Err(NotBegun::Unknown(error)) => return Err(error),
             };
         };
         let outcome = match &ended {
@@ -118,13 +116,13 @@ impl Job<'_> {
     }
 
     /// Takes the run, or goes on with it after its tools; the first request's call is open then.
-    async fn begin(&self, question: &Question) -> std::result::Result<(Attempt, Call), CommandError> {
+    async fn begin(&self, question: &Question) -> std::result::Result<(Attempt, Call), NotBegun> {
         let mut call = Call { id: CallId::generate(), attempt: 1, sequence: 0 };
         let goes_on = self.run.epoch > 0 && self.run.open_call.is_none();
         let outcome = if goes_on {
             let (run, epoch, answered) = (self.run.run, self.run.epoch, self.run.answered);
             let command = BeginCall { run, epoch, before: None, answered, call: question.new_call(&call) };
-            self.context.commands.react(self.work.conversation, command, self.work.cause()).await?
+            self.begin_call(question, &call, None, command).await?
         } else {
             self.claim(question, &call).await?
         };
@@ -153,7 +151,27 @@ impl Job<'_> {
         Ok((attempt, call))
     }
 
-    async fn claim(&self, question: &Question, call: &Call) -> std::result::Result<Outcome, CommandError> {
+    /// Begins a call of this run, and ends the one before it.
+    async fn begin_call(
+        &self,
+        question: &Question,
+        call: &Call,
+        before: Option<&CallEnd>,
+        command: impl Into<Command>,
+    ) -> std::result::Result<Outcome, NotBegun> {
+        let taking = Taking {
+            call: call.id,
+            tenant: &self.work.tenant,
+            person: self.turn.person,
+            model: &question.name,
+            prompt_bytes: money::bytes(&question.prompt) as u64,
+            cost: question.reserved.as_ref(),
+            before,
+        };
+        self.context.begin_call(self.work, &taking, command).await
+    }
+
+    async fn claim(&self, question: &Question, call: &Call) -> std::result::Result<Outcome, NotBegun> {
         let epoch = self.run.epoch + 1;
         let abandoned = match &self.run.open_call {
             Some(open) => {
@@ -162,8 +180,9 @@ impl Job<'_> {
             }
             None => None,
         };
+        let before = abandoned.clone();
         let claim = ClaimRun { run: self.run.run, epoch, abandoned, call: question.new_call(call) };
-        let outcome = self.context.commands.react(self.work.conversation, claim, self.work.cause()).await?;
+        let outcome = self.begin_call(question, call, before.as_ref(), claim).await?;
         if epoch > 1 {
             metrics::counter!("loquent_run_takeovers_total").increment(1);
             tracing::info!(run = %self.run.run, epoch, "took a run over");
@@ -178,16 +197,16 @@ impl Job<'_> {
         attempt: &Attempt,
         last: &Call,
         before: CallEnd,
-    ) -> std::result::Result<Call, CommandError> {
+    ) -> std::result::Result<Call, NotBegun> {
         let mut call = Call { id: CallId::generate(), attempt: last.attempt + 1, sequence: 0 };
         let command = BeginCall {
             run: self.run.run,
             epoch: attempt.epoch,
-            before: Some(before),
+            before: Some(before.clone()),
             answered: self.run.answered,
             call: question.new_call(&call),
         };
-        let outcome = self.context.commands.react(self.work.conversation, command, self.work.cause()).await?;
+        let outcome = self.begin_call(question, &call, Some(&before), command).await?;
         call.sequence = outcome.sequence();
         Ok(call)
     }

@@ -48,7 +48,7 @@ pub(super) struct Before {
 impl Job<'_> {
     /// The question, or why there can be none, ever. An error is something that may pass.
     pub(super) async fn prepare(&self) -> Result<std::result::Result<Question, Failure>> {
-        if let Err(failure) = budget::allows_another_call(&self.context.settings.budgets, self.loaded, self.turn) {
+        if let Err(failure) = budget::allows_another_call(&self.context.settings.budgets, self.loaded) {
             return Ok(Err(failure));
         }
         let catalog = self.context.commands.catalog();

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use commands::{Caller, Catalog, Commands, Outcome, SendMessage};
-use database::sql;
 use database::testing::{TestDatabase, postgres, sqlite};
+use database::{Database, sql};
 use event_log::{Chunk, EventLog, Item, Tail, relay};
 use event_store::EventStore;
 use events::{ConversationEvent, ConversationId, Decoded, Field, MessageId, Record, Sealed};
@@ -128,6 +128,10 @@ impl Rig {
     ) -> String {
         let field = Field::new(TENANT, id, owner, name);
         self.keyring.open(sealed, &field).await.expect("opens").expect("not erased")
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.test.database
     }
 
     pub(super) fn work(&self, settings: Settings) -> Working {

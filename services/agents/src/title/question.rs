@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use commands::{Loaded, Opening};
+use events::PersonId;
 use events::event::ContextReference;
 use keyring::ContentKey;
 
@@ -20,7 +21,9 @@ pub(super) struct Question {
     pub(super) prompt: Prompt,
     pub(super) request: Bytes,
     pub(super) context: ContextReference,
-    /// Of the person whose message is the first.
+    /// Whose message is the first.
+    pub(super) person: PersonId,
+    /// Theirs.
     pub(super) key: ContentKey,
 }
 
@@ -47,7 +50,8 @@ pub(super) async fn prepare(context: &Context, loaded: &Loaded, name: &str) -> R
         renderer: RENDERER,
         digest: key.digest(&request),
     };
-    Ok(Some(Question { name: name.into(), model, prompt, request, context: reference, key }))
+    let (name, person) = (name.to_owned(), opening.author);
+    Ok(Some(Question { name, model, prompt, request, context: reference, person, key }))
 }
 
 /// The exact request for a title, as the profile of titles was then; `None`: a text of it was erased.

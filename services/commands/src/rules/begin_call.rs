@@ -82,7 +82,8 @@ mod tests {
     fn a_call_that_could_pass_the_turn_s_limits_is_not_made() {
         let retry = |calls, cost: Option<&str>, most: Option<&str>| {
             let mut command = again(0, Some(call_end(call(1, 1), CallOutcome::Failed)));
-            command.call.limits = Limits { calls, cost: cost.map(|cost| cost.parse().expect("a decimal")) };
+            let cost = cost.map(|cost| cost.parse().expect("a decimal"));
+            command.call.limits = Limits { calls, cost, tokens: None };
             command.call.reserved = most.map(dear);
             given(running()).when(command.into())
         };
@@ -90,6 +91,18 @@ mod tests {
         assert_eq!(refusal(retry(1, None, None)), code::BUDGET_EXCEEDED);
         assert_eq!(refusal(retry(2, Some("0.99"), Some("1"))), code::BUDGET_EXCEEDED);
         assert_eq!(refusal(retry(2, Some("1"), None)), code::BUDGET_EXCEEDED, "nobody knows what it costs");
+    }
+
+    #[test]
+    fn a_call_whose_tokens_could_pass_the_turn_s_limit_is_not_made() {
+        let retry = |tokens| {
+            let mut command = again(0, Some(call_end(call(1, 1), CallOutcome::Failed)));
+            command.call.limits.tokens = Some(tokens);
+            given(running()).when(command.into())
+        };
+        // The failed call took 5; the next one may take 2 for its 7 bytes and the longest answer.
+        assert!(retry(5 + 2 + 8192).inspect_result().is_ok());
+        assert_eq!(refusal(retry(5 + 2 + 8191)), code::BUDGET_EXCEEDED);
     }
 
     #[test]

@@ -163,7 +163,7 @@ pub(crate) fn new_call(call: CallId) -> NewCall {
         context: context(),
         prompt_bytes: 7,
         reserved: None,
-        limits: Limits { calls: u32::MAX, cost: None },
+        limits: Limits { calls: u32::MAX, cost: None, tokens: None },
     }
 }
 pub(crate) fn spent() -> Spent {

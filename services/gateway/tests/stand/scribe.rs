@@ -171,7 +171,7 @@ impl Scribe {
             context,
             prompt_bytes: 1,
             reserved: None,
-            limits: Limits { calls: u32::MAX, cost: None },
+            limits: Limits { calls: u32::MAX, cost: None, tokens: None },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agents::{Budgets, Price, Prices};
+use agents::{Allowance, Budgets, Price, Prices};
 use commands::rules::Approvers;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -12,6 +12,9 @@ use super::agents::named;
 use super::duration;
 use super::profiles::section;
 use crate::failure::{Failure, Outcome};
+
+/// The shortest period of budgets.
+const SHORTEST_PERIOD: Duration = Duration::from_secs(60);
 
 /// Who may decide about tool calls, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -66,19 +69,47 @@ struct WrittenBudgets {
     turn_cost: Option<String>,
     turn_tokens: Option<u64>,
     turn_time: Option<String>,
+    person_cost: Option<String>,
+    person_tokens: Option<u64>,
+    tenant_cost: Option<String>,
+    tenant_tokens: Option<u64>,
+    period: Option<String>,
 }
+
+const BUDGETS: [&str; 9] = [
+    "turn_steps",
+    "turn_cost",
+    "turn_tokens",
+    "turn_time",
+    "person_cost",
+    "person_tokens",
+    "tenant_cost",
+    "tenant_tokens",
+    "period",
+];
 
 /// Reads `[budgets]`.
 ///
 /// # Errors
 /// A limit is none.
 pub(super) fn budgets(tables: &Table) -> Outcome<Budgets> {
-    let keys = ["turn_steps", "turn_cost", "turn_tokens", "turn_time"];
-    let Some(written) = own::<WrittenBudgets>(tables, "budgets", &keys)? else { return Ok(Budgets::default()) };
-    let cost = written.turn_cost.map(|text| amount("budgets", "turn_cost", &text)).transpose()?;
-    let time = written.turn_time.map(|text| period("budgets.turn_time", &text)).transpose()?;
-    let steps = written.turn_steps.unwrap_or(Budgets::default().turn_steps);
-    Ok(Budgets { turn_steps: steps, turn_cost: cost, turn_tokens: written.turn_tokens, turn_time: time })
+    let default = Budgets::default();
+    let Some(written) = own::<WrittenBudgets>(tables, "budgets", &BUDGETS)? else { return Ok(default) };
+    let cost = |key, text: Option<String>| text.map(|text| amount("budgets", key, &text)).transpose();
+    let time = |key, text: Option<String>| text.map(|text| period(key, &text)).transpose();
+    let length = time("budgets.period", written.period)?.unwrap_or(default.period);
+    if length < SHORTEST_PERIOD {
+        return Err(Failure::usage("budgets.period must be at least 1m"));
+    }
+    Ok(Budgets {
+        turn_steps: written.turn_steps.unwrap_or(default.turn_steps),
+        turn_cost: cost("turn_cost", written.turn_cost)?,
+        turn_tokens: written.turn_tokens,
+        turn_time: time("budgets.turn_time", written.turn_time)?,
+        person: Allowance { cost: cost("person_cost", written.person_cost)?, tokens: written.person_tokens },
+        tenant: Allowance { cost: cost("tenant_cost", written.tenant_cost)?, tokens: written.tenant_tokens },
+        period: length,
+    })
 }
 
 #[derive(Default, Deserialize)]

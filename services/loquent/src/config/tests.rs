@@ -134,6 +134,20 @@ fn openai_and_anthropic_need_no_kind_and_no_address() {
 }
 
 #[test]
+fn persons_and_tenants_have_budgets_of_a_period() {
+    let file = "[budgets]\nperson_cost = \"0.50\"\ntenant_tokens = 1000\nperiod = \"7d\"\nturn_tokens = 9";
+    let budgets = config(file, &[], &[]).expect("settings").agents.budgets;
+    assert_eq!((budgets.turn_steps, budgets.turn_tokens), (25, Some(9)));
+    assert_eq!((budgets.person.cost, budgets.person.tokens), ("0.50".parse().ok(), None));
+    assert_eq!((budgets.tenant.cost, budgets.tenant.tokens), (None, Some(1000)));
+    assert_eq!(budgets.period, Duration::from_secs(7 * 24 * 3600));
+    let with = |line: &str| refusal(&format!("[budgets]\n{line}"), &[], &[]);
+    assert_eq!(with("person_costs = \"1\""), "unknown key budgets.person_costs; the nearest is person_cost");
+    assert_eq!(with("tenant_cost = \"much\""), "budgets.tenant_cost: \"much\" is no amount such as \"0.15\"");
+    assert_eq!(with("period = \"59s\""), "budgets.period must be at least 1m");
+}
+
+#[test]
 fn a_provider_has_its_own_patience_where_it_says_so() {
     let file = "[timeouts]\nidle = \"7s\"\n[providers.slow]\nkind = \"anthropic\"\nbase_url = \"http://slow.example\"\n\
                 max_output_tokens = 100\nline_limit = 2048\ntimeouts = { first_token = \"5m\" }\nbreaker = { failures = 2 }";
