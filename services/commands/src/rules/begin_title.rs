@@ -93,7 +93,7 @@ mod tests {
     fn a_call_that_may_cost_more_than_a_turn_is_not_made() {
         let with = |most: Option<&str>| {
             let mut command = title(1);
-            command.call.limits = Limits { calls: 0, cost: Some("1".parse().expect("a decimal")) };
+            command.call.limits = Limits { calls: 0, cost: Some("1".parse().expect("a decimal")), tokens: None };
             command.call.reserved = most.map(|amount| Cost { amount: amount.into(), currency: "EUR".into() });
             given(first_exchange()).when(command.into())
         };
