@@ -15,6 +15,8 @@ use crate::fixture::{Reading, SOON, Seen, kafka, open};
 use crate::stream::Stream;
 
 const PREFIX: &str = "outage.";
+/// In which another relay goes on, on a machine that does much else: the lease, and a few looks at it.
+const REPLACED: Duration = Duration::from_secs(15);
 
 fn cluster() -> (MockCluster<'static, rdkafka::producer::DefaultProducerContext>, Settings) {
     let cluster = MockCluster::new(1).expect("a mock cluster");
@@ -152,7 +154,7 @@ async fn a_relay_that_is_stopped_is_replaced_and_does_not_disturb_when_it_wakes(
     let stopped = Instant::now();
     stream.append_many(20).await;
     reading.until(|reading| reading.events.iter().any(|record| record.sequence == 40)).await;
-    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+    assert!(stopped.elapsed() < REPLACED, "{:?}", stopped.elapsed());
     first.signal("-CONT");
     stream.append_many(20).await;
     reading.until(|reading| reading.events.iter().any(|record| record.sequence == 60)).await;
@@ -161,7 +163,7 @@ async fn a_relay_that_is_stopped_is_replaced_and_does_not_disturb_when_it_wakes(
     let killed = Instant::now();
     stream.append_many(20).await;
     reading.until(|reading| reading.events.iter().any(|record| record.sequence == 80)).await;
-    assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+    assert!(killed.elapsed() < REPLACED, "{:?}", killed.elapsed());
     let mut seen = Seen::default();
     reading.events.iter().for_each(|record| seen.add(record));
     seen.assert_whole(&[stream.id], 80);
