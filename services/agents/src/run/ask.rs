@@ -25,6 +25,8 @@ use crate::money;
 /// A model call that is open: ours.
 pub(super) struct Call {
     pub(super) id: CallId,
+    /// Who was asked; by now the question may be for another model.
+    model: String,
     pub(super) attempt: u32,
     /// Of its `ModelCallStarted`; 0 before that.
     pub(super) sequence: Sequence,
@@ -117,7 +119,7 @@ impl Job<'_> {
 
     /// Takes the run, or goes on with it after its tools; the first request's call is open then.
     async fn begin(&self, question: &Question) -> std::result::Result<(Attempt, Call), NotBegun> {
-        let mut call = Call { id: CallId::generate(), attempt: 1, sequence: 0 };
+        let mut call = Call { id: CallId::generate(), model: question.name.clone(), attempt: 1, sequence: 0 };
         let goes_on = self.run.epoch > 0 && self.run.open_call.is_none();
         let outcome = if goes_on {
             let (run, epoch, answered) = (self.run.run, self.run.epoch, self.run.answered);
@@ -198,7 +200,8 @@ impl Job<'_> {
         last: &Call,
         before: CallEnd,
     ) -> std::result::Result<Call, NotBegun> {
-        let mut call = Call { id: CallId::generate(), attempt: last.attempt + 1, sequence: 0 };
+        let (model, number) = (question.name.clone(), last.attempt + 1);
+        let mut call = Call { id: CallId::generate(), model, attempt: number, sequence: 0 };
         let command = BeginCall {
             run: self.run.run,
             epoch: attempt.epoch,
@@ -216,7 +219,7 @@ impl Job<'_> {
         let spent = match speech.paid() {
             true => {
                 let (asked, said) = (money::bytes(&question.prompt), speech.said_now().bytes());
-                self.context.money.spent(&question.name, speech.usage(), asked, said)
+                self.context.money.spent(&call.model, speech.usage(), asked, said)
             }
             false => self.context.money.nothing(),
         };

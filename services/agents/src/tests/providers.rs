@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
+
 use super::{completed, embedded, ended, failed, settings};
 use crate::scripted::voice::{KINDS, begin, error, finish, goodbye, text};
 use crate::scripted::{Act, Scripted, head, sse};
-use crate::{BreakerSettings, Provider, ProviderKind, Settings};
+use crate::{BreakerSettings, Budgets, Price, Prices, Provider, ProviderKind, Settings};
 
 fn well(kind: ProviderKind, said: &str) -> Vec<Act> {
     vec![sse(), begin(kind), text(kind, said), finish(kind, "stop"), goodbye(kind)]
@@ -60,6 +62,25 @@ async fn another_provider_stands_in_and_is_asked_in_its_own_words() {
         assert_eq!((busy.requests().len(), well.requests().len()), (3, 1));
         assert!(well.requests()[0].contains(r#""model":"large""#), "{}", well.requests()[0]);
     }
+}
+
+#[tokio::test]
+async fn a_failed_call_costs_what_its_own_model_does() {
+    let kind = KINDS[0];
+    let broken = Scripted::start((0..3).map(|_| vec![sse(), begin(kind)]).collect()).await;
+    let nobody = Scripted::start(Vec::new()).await;
+    let rig = embedded("test/small").await;
+    let one = Decimal::ONE;
+    let price = Price { input: one, output: one, cached: one, per: 1_000_000 };
+    let prices = Prices { currency: "USD".into(), models: BTreeMap::from([("test/small".into(), price)]) };
+    let budgets = Budgets { turn_cost: Some(one), ..Budgets::default() };
+    let _working = rig.work(Settings { prices, budgets, ..with_fallback((kind, &broken), (kind, &nobody)) });
+    let id = rig.send(None, "Hi").await.loaded.id;
+    let records = rig.wait(id, |events| ended(events) == 1).await;
+    // The fallback has no price, so it is not asked.
+    assert_eq!((broken.requests().len(), nobody.requests().len()), (3, 0));
+    let end = failed(&records).remove(0);
+    assert!(end.spent.cost.is_some() && !end.spent.unpriced, "{:?}", end.spent);
 }
 
 #[tokio::test]

@@ -133,8 +133,13 @@ async fn log(config: &Config) -> Checked {
     if config.log.is_embedded() {
         return Ok((Status::Ok, "embedded, in the store".into()));
     }
-    let store = EventStore::new(node::open_database(config).await?).await?;
+    if let Store::Sqlite(_) = config.store {
+        return Err(Failure::failed("a Kafka log needs a PostgreSQL store"));
+    }
+    let database = node::open_database(config).await?;
+    let store = EventStore::new(database.clone()).await?;
     let topics = node::open_log(config, "doctor", store).await?.describe_topics().await?;
+    database.close().await;
     let missing: Vec<_> = topics.iter().filter(|topic| !topic.exists).map(|topic| topic.name.as_str()).collect();
     if missing.is_empty() {
         let shown = |topic: &TopicDescription| format!("{} ({} partitions)", topic.name, topic.partitions);
